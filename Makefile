@@ -1,0 +1,47 @@
+# blog-writer: every task a developer or CI runs. `make` alone prints the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := . libs/contracts libs/chassis services/gateway services/orchestrator services/stage-workers services/notifier
+STAMP := $(VENV)/.installed
+
+help: ## print the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(STAMP) ## create .venv from the lock file
+$(STAMP): requirements.lock pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	grep -A 60 '^uv==' requirements.lock | sed -n '1p; 2,$${/^ /!q; p;}' > $(VENV)/uv.lock.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(addprefix -e ./,$(PACKAGES))
+	@touch $@
+
+lock: setup ## resolve the dependencies again and write requirements.lock
+	$(BIN)/uv lock --upgrade
+	$(BIN)/uv export --quiet --frozen --all-packages --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock
+
+demo: setup ## write one article from the bundled sample site, through all four services
+	$(BIN)/python -m blog_writer demo
+
+up: setup ## run the whole system on this machine
+	$(BIN)/blog-writer up
+
+fmt: setup ## format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix --quiet .
+
+check: setup ## lint, types, import rules
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## everything CI runs: check, then all tests
+	$(BIN)/pytest
+
+bench: setup ## ratios against raw baselines measured in the same run
+	$(BIN)/python -m bench
+
+.PHONY: help setup lock demo up fmt check test bench

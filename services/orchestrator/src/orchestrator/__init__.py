@@ -1,0 +1,1 @@
+"""Advances the job state machine."""
