@@ -1,0 +1,66 @@
+"""Commands: to the orchestrator (what a client wants) and to the stage workers (what to run)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from contracts.ids import JobId
+from contracts.jobs import ArticleRequest
+from contracts.payloads import Payload
+from contracts.stages import StageId
+
+
+class SubmitJob(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
+    """Start a job. The gateway has already committed it, under the same identifier."""
+
+    job_id: JobId
+    tenant: str
+    request: ArticleRequest
+    submitted_at: datetime
+
+
+class CancelJob(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
+    """Stop a job that has not ended."""
+
+    job_id: JobId
+    tenant: str
+    requested_at: datetime
+    reason: str = ""
+
+
+class RetryJob(msgspec.Struct, frozen=True, kw_only=True, tag="retry"):
+    """Go on with a failed job from the stage that failed."""
+
+    job_id: JobId
+    tenant: str
+    requested_at: datetime
+
+
+JobCommand = SubmitJob | CancelJob | RetryJob
+
+
+class RunStage(msgspec.Struct, frozen=True, kw_only=True, tag="run_stage"):
+    """Run one stage once. A result counts only with the same run, round and attempt."""
+
+    job_id: JobId
+    tenant: str
+    stage: StageId
+    run: int
+    """1, and one more for each retry of the job by a client."""
+    round: int
+    attempt: int
+    timeout_seconds: float
+    """Hard ceiling of this attempt."""
+    deadline_at: datetime
+    """When the job as a whole is out of time."""
+    pipeline_version: int
+    inputs: dict[str, Payload]
+    """By the field names of the stage's input type."""
+
+
+class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job_cancelled"):
+    """Broadcast to all workers: stop what runs for this job. Best effort; the row decides."""
+
+    job_id: JobId

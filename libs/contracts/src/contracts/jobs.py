@@ -1,0 +1,92 @@
+"""Jobs: the request a client makes, and the states a job goes through."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+Url = Annotated[str, Meta(max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$")]
+"""An absolute http or https address."""
+
+Slug = Annotated[str, Meta(min_length=1, max_length=200)]
+Prompt = Annotated[str, Meta(max_length=4000)]
+ShortText = Annotated[str, Meta(max_length=200)]
+
+
+class JobState(enum.StrEnum):
+    """The states of a job: pending → running → completed | failed | cancelled."""
+
+    PENDING = "pending"
+    """Accepted and waiting for a slot. Entered by submission and by retry; left by admission or cancellation.
+    A crash changes nothing: the row waits."""
+
+    RUNNING = "running"
+    """Holds a slot; its stages are in the stream, at a worker, or waiting for a retry. Entered by admission;
+    left when the last stage is done, a stage fails for good, the deadline passes, or it is cancelled.
+    A crash changes nothing: commands are redelivered and the row decides."""
+
+    COMPLETED = "completed"
+    """Has a result. Entered when the publish stage is done; never left. Later inputs are ignored."""
+
+    FAILED = "failed"
+    """Stopped with an error; what was produced is kept. Entered by a failed stage or the deadline; left only by
+    a retry command, which goes on from the failed stage."""
+
+    CANCELLED = "cancelled"
+    """Stopped on request. Entered by a cancel command; never left. Late results are ignored."""
+
+
+TERMINAL_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+
+
+class BatchSibling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another article of the same batch: a target for internal links, and something not to repeat."""
+
+    slug: Slug
+    keyword: ShortText | None = None
+    headline: ShortText | None = None
+    url: Url | None = None
+
+
+class ArticleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client asks for. Bounds are checked when a request is read."""
+
+    primary_keyword: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+    """What the article is about."""
+    company_url: Url
+    """The site of the company that publishes the article."""
+    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$")] = "en"
+    """BCP 47 language of the article."""
+    country: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] = "US"
+    """ISO 3166 country of the readers."""
+    callback_url: Url | None = None
+    """Where the signed webhook goes when the job ends."""
+    priority: Annotated[int, Meta(ge=1, le=3)] = 2
+    """1 high, 2 normal, 3 low."""
+    max_duration_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
+    """From the start of the job; past it the job fails with ``deadline_exceeded``."""
+    batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    """A name of the client's that groups jobs."""
+    company_name: ShortText | None = None
+    company_data: dict[str, Any] | None = None
+    """Facts about the company that the client knows better than the site."""
+    sitemap_urls: Annotated[tuple[Url, ...], Meta(max_length=1000)] = ()
+    """Pages of the company's site, in place of or beside its sitemap."""
+    existing_blog_slugs: Annotated[tuple[Slug, ...], Meta(max_length=1000)] = ()
+    batch_siblings: Annotated[tuple[BatchSibling, ...], Meta(max_length=200)] = ()
+    content_generation_instruction: Prompt | None = None
+    word_count: Annotated[int, Meta(ge=300, le=10_000)] | None = None
+    """Words to aim at; the brief chooses when it is not given."""
+    tone: ShortText | None = None
+    system_prompts: Annotated[tuple[Prompt, ...], Meta(max_length=20)] = ()
+    review_prompts: Annotated[tuple[Prompt, ...], Meta(max_length=20)] = ()
+    slug: Slug | None = None
+    index: bool = True
+    """Whether search engines may index the article (a robots meta tag)."""
+    source_urls: Annotated[tuple[Url, ...], Meta(max_length=50)] = ()
+    """Pages to read as sources beside those that are found."""
+    client_info: dict[str, Any] | None = None
+    """Anything the client wants back in the result."""

@@ -1,0 +1,62 @@
+"""Every NATS subject, each built by a function."""
+
+from __future__ import annotations
+
+from contracts.commands import CancelJob, JobCommand, RetryJob, SubmitJob
+from contracts.events import JobEvent, event_type
+from contracts.ids import JobId
+from contracts.stages import StageId
+
+COMMANDS = "blog.cmd.*.*"
+STAGES = "blog.stage.*.*"
+RESULTS = "blog.result.*.*"
+EVENTS = "blog.events.*.*"
+CANCELLED = "blog.control.cancelled.*"
+"""Core NATS, not stored: cancellations, to all workers."""
+
+_COMMAND_NAMES = {SubmitJob: "submit", CancelJob: "cancel", RetryJob: "retry"}
+
+
+def command(message: JobCommand) -> str:
+    """``blog.cmd.<submit|cancel|retry>.<job_id>``."""
+    return f"blog.cmd.{_COMMAND_NAMES[type(message)]}.{message.job_id}"
+
+
+def stage(stage_id: StageId, job_id: JobId) -> str:
+    """``blog.stage.<stage_id>.<job_id>``."""
+    return f"blog.stage.{stage_id}.{job_id}"
+
+
+def stage_filter(stage_id: StageId) -> str:
+    """All jobs' commands for one stage."""
+    return f"blog.stage.{stage_id}.*"
+
+
+def job_stages(job_id: JobId) -> str:
+    """All stage commands of one job."""
+    return f"blog.stage.*.{job_id}"
+
+
+def result(job_id: JobId, stage_id: StageId) -> str:
+    """``blog.result.<job_id>.<stage_id>``."""
+    return f"blog.result.{job_id}.{stage_id}"
+
+
+def event(message: JobEvent) -> str:
+    """``blog.events.<job_id>.<type>``."""
+    return f"blog.events.{message.job_id}.{event_type(message)}"
+
+
+def job_events(job_id: JobId) -> str:
+    """All events of one job."""
+    return f"blog.events.{job_id}.*"
+
+
+def event_filter(type_name: str) -> str:
+    """One type of event, of all jobs."""
+    return f"blog.events.*.{type_name}"
+
+
+def cancelled(job_id: JobId) -> str:
+    """``blog.control.cancelled.<job_id>``."""
+    return f"blog.control.cancelled.{job_id}"

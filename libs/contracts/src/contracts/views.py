@@ -1,0 +1,99 @@
+"""Rows of the SQL views in schema ``api``: the only tables one service may read of another.
+
+Each class names its view; its fields are the view's columns, in their order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    VIEW: ClassVar[str]
+
+
+class JobRow(View, frozen=True, kw_only=True):
+    """One job as the orchestrator knows it."""
+
+    VIEW: ClassVar[str] = "api.jobs"
+
+    job_id: str
+    tenant: str
+    batch_id: str | None
+    state: str
+    priority: int
+    primary_keyword: str
+    company_url: str
+    language: str
+    country: str
+    callback_url: str | None
+    created_at: datetime
+    """When the client submitted it."""
+    started_at: datetime | None
+    """When it first got a slot."""
+    finished_at: datetime | None
+    deadline_at: datetime | None
+    run: int
+    round: int
+    current_stage: str | None
+    """The lowest started, unfinished stage while it runs."""
+    stages_completed: int
+    total_stages: int
+    progress_percent: int
+    quality_score: float | None
+    error: str | None
+    error_code: str | None
+    error_stage: str | None
+    eta_at: datetime | None
+    """When it should end, from recorded stage durations; null unless running."""
+    last_seq: int
+
+
+class ResultRow(View, frozen=True, kw_only=True):
+    """The article of a completed job."""
+
+    VIEW: ClassVar[str] = "api.results"
+
+    job_id: str
+    tenant: str
+    result: str
+    """JSON of :class:`contracts.articles.ArticleResult`."""
+    created_at: datetime
+
+
+class EventRow(View, frozen=True, kw_only=True):
+    """One public event with a seq."""
+
+    VIEW: ClassVar[str] = "api.events"
+
+    job_id: str
+    tenant: str
+    seq: int
+    type: str
+    at: datetime
+    body: str
+    """JSON of one of :mod:`contracts.events`."""
+
+
+class StageRunRow(View, frozen=True, kw_only=True):
+    """One attempt at one stage."""
+
+    VIEW: ClassVar[str] = "api.stage_runs"
+
+    job_id: str
+    tenant: str
+    stage: str
+    run: int
+    round: int
+    attempt: int
+    status: str
+    """running, done, retrying, failed, abandoned."""
+    started_at: datetime
+    finished_at: datetime | None
+    duration_seconds: float | None
+    worker: str | None
+    error_code: str | None
+    error: str | None
