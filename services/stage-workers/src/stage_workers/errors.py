@@ -1,0 +1,32 @@
+"""What can go wrong at the ports. Adapters map their libraries' errors to these, once, at the border."""
+
+from __future__ import annotations
+
+
+class PortError(Exception):
+    """Something outside the stage failed."""
+
+    def __init__(self, code: str, reason: str, after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.after_seconds = after_seconds
+
+
+class Transient(PortError):
+    """Another attempt may succeed. The runner turns it into a retry."""
+
+
+class Permanent(PortError):
+    """Another attempt would end the same way. The runner turns it into a failure of the stage."""
+
+
+class FetchFailed(PortError):
+    """A page could not be read. ``code`` says why: ``dns``, ``connect``, ``timeout``, ``tls``, ``http_404``,
+    ``too_large``, ``not_html``, ``too_many_redirects``, ``robots_denied``, ``empty_page``, …; stages decide
+    whether they can go on without it."""
+
+    def __init__(self, url: str, code: str, reason: str, *, transient: bool) -> None:
+        super().__init__(code, reason)
+        self.url = url
+        self.transient = transient
