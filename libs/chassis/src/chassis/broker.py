@@ -1,0 +1,191 @@
+"""NATS: connections that come back, streams from data, publishing with confirmation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import nats
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from chassis import logs
+from chassis.errors import ServerUnreachable
+
+log = logs.get_logger(__name__)
+
+
+class ConsumerLike(Protocol):
+    """A durable pull consumer, as data."""
+
+    @property
+    def durable(self) -> str: ...
+    @property
+    def filters(self) -> tuple[str, ...]: ...
+    @property
+    def ack_wait_seconds(self) -> float: ...
+    @property
+    def max_deliver(self) -> int: ...
+    @property
+    def max_ack_pending(self) -> int: ...
+
+
+class StreamLike(Protocol):
+    """A stream, as data."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def subjects(self) -> tuple[str, ...]: ...
+    @property
+    def retention(self) -> str: ...
+    @property
+    def max_age_seconds(self) -> float: ...
+    @property
+    def duplicate_window_seconds(self) -> float: ...
+    @property
+    def discard(self) -> str: ...
+    @property
+    def max_msg_size(self) -> int: ...
+    @property
+    def consumers(self) -> Sequence[ConsumerLike]: ...
+
+
+def options(name: str) -> dict[str, Any]:
+    """Return connection options under which a client never gives up and sees a dead link within half a minute."""
+    return {
+        "name": name,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 0.25,
+        "ping_interval": 10,
+        "max_outstanding_pings": 2,
+    }
+
+
+async def connect(url: str, name: str, on_closed: Callable[[], None] | None = None) -> Client:
+    """Return a connected client. Raises ServerUnreachable when nothing answers now; later it reconnects for ever."""
+
+    async def closed() -> None:
+        if on_closed is not None:
+            on_closed()
+
+    async def failed(error: Exception) -> None:
+        log.warning("nats_error", client=name, reason=str(error) or type(error).__name__)
+
+    await _probe(url, name)
+    return await nats.connect(url, closed_cb=closed, error_cb=failed, **options(name))
+
+
+async def _probe(url: str, name: str) -> None:
+    """Connect once without retries: with endless reconnects the first connect would also wait for ever."""
+    quiet = {**options(name), "max_reconnect_attempts": 0, "allow_reconnect": False, "connect_timeout": 5}
+    client = Client()
+    try:
+        await client.connect(url, error_cb=_ignore, **quiet)
+    except (OSError, NatsError, ValueError) as error:
+        raise ServerUnreachable("NATS_URL", str(error) or type(error).__name__) from error
+    await client.close()
+
+
+async def _ignore(_error: Exception) -> None:
+    """Errors of the probe are raised by its connect."""
+
+
+def faststream_broker(url: str, name: str) -> NatsBroker:
+    """Return a FastStream broker with the same connection options."""
+    return NatsBroker(url, logger=None, **options(name))
+
+
+async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
+    """Create or update a stream and its consumers."""
+    config = StreamConfig(
+        name=stream.name,
+        subjects=list(stream.subjects),
+        retention=RetentionPolicy.WORK_QUEUE if stream.retention == "workqueue" else RetentionPolicy.LIMITS,
+        max_age=stream.max_age_seconds,
+        duplicate_window=stream.duplicate_window_seconds,
+        discard=DiscardPolicy.NEW if stream.discard == "new" else DiscardPolicy.OLD,
+        max_msg_size=stream.max_msg_size,
+        storage=StorageType.FILE,
+        allow_direct=True,
+    )
+    try:
+        await js.update_stream(config)
+    except NotFoundError:
+        await js.add_stream(config)
+    for consumer in stream.consumers:
+        await ensure_consumer(js, stream.name, consumer)
+
+
+async def ensure_consumer(js: JetStreamContext, stream_name: str, consumer: ConsumerLike) -> None:
+    """Create or update a durable pull consumer with explicit acks."""
+    filters = list(consumer.filters)
+    config = ConsumerConfig(
+        durable_name=consumer.durable,
+        filter_subject=filters[0] if len(filters) == 1 else None,
+        filter_subjects=filters if len(filters) > 1 else None,
+        ack_policy=AckPolicy.EXPLICIT,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_wait=consumer.ack_wait_seconds,
+        max_deliver=consumer.max_deliver,
+        max_ack_pending=consumer.max_ack_pending,
+    )
+    await js.add_consumer(stream_name, config)
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A message on its way out. ``msg_id`` lets the stream drop a second copy."""
+
+    subject: str
+    payload: bytes
+    msg_id: str
+    headers: dict[str, str] = {}
+
+
+class Publisher:
+    """Publishes into streams and waits for the stream's word that it has the message."""
+
+    def __init__(self, js: JetStreamContext, timeout: float = 5.0) -> None:
+        self._js = js
+        self._timeout = timeout
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish one message. Raises what NATS raises when it is not confirmed."""
+        headers = {**message.headers, "Nats-Msg-Id": message.msg_id}
+        await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+        """Publish concurrently, in order on the connection; return those that were confirmed. Logs the others."""
+        results = await asyncio.gather(
+            *(self.publish(message) for message in messages), return_exceptions=True
+        )
+        confirmed: list[Outgoing] = []
+        failed: list[tuple[Outgoing, BaseException]] = []
+        for message, result in zip(messages, results, strict=True):
+            if isinstance(result, BaseException):
+                failed.append((message, result))
+            else:
+                confirmed.append(message)
+        if failed:
+            message, reason = failed[0]
+            log.warning(
+                "publish_unconfirmed",
+                messages=len(failed),
+                subject=message.subject,
+                reason=str(reason) or repr(reason),
+            )
+        return confirmed

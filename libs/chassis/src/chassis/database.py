@@ -1,0 +1,48 @@
+"""Postgres: a pool, and SQL by name."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import asyncpg
+
+from chassis.errors import ServerUnreachable
+
+_NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
+
+
+async def connect(url: str, *, name: str, min_size: int = 0, max_size: int = 8) -> asyncpg.Pool:
+    """Return a pool of connections that show up in Postgres as ``name``. Raises ServerUnreachable."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=10,
+            command_timeout=60,
+            server_settings={"application_name": name},
+        )
+        async with pool.acquire() as connection:
+            await connection.execute("SELECT 1")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise ServerUnreachable("DATABASE_URL", str(error) or type(error).__name__) from error
+    return pool
+
+
+class Queries:
+    """SQL of a package, by name: blocks that start with ``-- name: something``."""
+
+    def __init__(self, text: str) -> None:
+        parts = _NAME.split(text)
+        self._texts: dict[str, str] = dict(
+            zip(parts[1::2], (body.strip() for body in parts[2::2]), strict=True)
+        )
+
+    @classmethod
+    def load(cls, package: str, filename: str = "queries.sql") -> Queries:
+        """Read the file that lies in ``package``."""
+        return cls(resources.files(package).joinpath(filename).read_text())
+
+    def __getitem__(self, name: str) -> str:
+        return self._texts[name]

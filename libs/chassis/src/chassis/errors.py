@@ -1,0 +1,34 @@
+"""What every service may fail with before it does any work."""
+
+from __future__ import annotations
+
+
+class ChassisError(Exception):
+    """Base of the chassis's errors."""
+
+
+class SettingsError(ChassisError):
+    """One or more settings are missing or wrong; the message names each variable."""
+
+
+class ServerUnreachable(ChassisError):
+    """A server that a setting names does not answer."""
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable}: the server does not answer ({reason})")
+
+
+class MigrationError(ChassisError):
+    """Migrations do not fit what the database says was applied."""
+
+
+class ConsumerGone(ChassisError):
+    """A stream or consumer that messages are pulled from does not exist."""
+
+
+class ObjectMissing(ChassisError):
+    """The object store holds nothing under this key."""
+
+
+class InvalidKey(ChassisError):
+    """An object's key is empty, absolute, or climbs out of the store."""

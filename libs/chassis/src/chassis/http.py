@@ -1,0 +1,94 @@
+"""HTTP servers inside our own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+Application = Callable[..., Awaitable[None]]
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    app: Any,
+    host: str,
+    port: int,
+    ready: asyncio.Event | None,
+    stop: asyncio.Event,
+    on_bound: Callable[[int], None] | None = None,
+) -> None:
+    """Serve an ASGI app until ``stop`` is set; open requests then get 5 s to end.
+
+    Port 0 takes a free one; ``on_bound`` is told which. Raises OSError when the address cannot be used.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    server = _Server(config)
+    listener = config.bind_socket()
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn gives no event for it
+            await asyncio.sleep(0.01)
+        if on_bound is not None:
+            on_bound(listener.getsockname()[1])
+        if ready is not None:
+            ready.set()
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+def operations_app(live: Callable[[], bool], ready: Callable[[], Awaitable[dict[str, str]]]) -> Application:
+    """Return an ASGI app with ``/health``, ``/ready`` and ``/metrics``.
+
+    ``ready`` returns what is wrong by name; an empty answer means ready.
+    """
+
+    async def answer(path: str) -> tuple[int, str, bytes]:
+        if path == "/metrics":
+            return 200, CONTENT_TYPE_LATEST, generate_latest()
+        if path == "/health":
+            alive = live()
+            return (
+                200 if alive else 503,
+                "application/json",
+                json.dumps({"status": "ok" if alive else "dead"}).encode(),
+            )
+        if path == "/ready":
+            problems = await ready()
+            body = {"status": "unready" if problems else "ready", "problems": problems}
+            return 503 if problems else 200, "application/json", json.dumps(body).encode()
+        return 404, "application/json", b'{"status": "not found"}'
+
+    async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        status, content_type, body = await answer(scope["path"])
+        headers = [(b"content-type", content_type.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app

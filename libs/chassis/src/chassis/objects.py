@@ -1,0 +1,72 @@
+"""Stored objects: a local folder, an S3-compatible bucket, or memory, through one library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import NotFoundError
+from obstore.store import LocalStore, MemoryStore, S3Store
+from obstore.store import ObjectStore as Backend
+
+from chassis.errors import InvalidKey, ObjectMissing, SettingsError
+
+
+class ObjectStore:
+    """Bytes by key. Keys are relative paths with ``/``."""
+
+    def __init__(self, backend: Backend, root: str) -> None:
+        self._backend = backend
+        self._root = root.rstrip("/")
+        self._attributes = not isinstance(backend, LocalStore)
+
+    @classmethod
+    def open(cls, url: str, variable: str = "BLOG_WRITER_ARTICLE_STORE") -> ObjectStore:
+        """Open ``file:///folder`` (made if missing), ``s3://bucket/prefix`` (settings from AWS_* variables) or
+        ``memory://``. Raises SettingsError that names ``variable`` for anything else."""
+        scheme = urlsplit(url).scheme
+        if scheme == "file":
+            folder = Path(unquote(urlsplit(url).path))
+            folder.mkdir(parents=True, exist_ok=True)
+            return cls(LocalStore(folder), url)
+        if scheme == "s3":
+            return cls(S3Store.from_url(url), url)
+        if scheme == "memory":
+            return cls(MemoryStore(), url)
+        raise SettingsError(
+            f"{variable}: {url!r} is not allowed: use file:///folder, s3://bucket/prefix or memory://"
+        )
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store bytes, replacing what was there. The local folder does not keep the content type."""
+        attributes = {"Content-Type": content_type} if self._attributes else None
+        await obstore.put_async(self._backend, _checked(key), data, attributes=attributes)
+
+    async def get(self, key: str) -> bytes:
+        """Return the bytes. Raises ObjectMissing."""
+        try:
+            answer = await obstore.get_async(self._backend, _checked(key))
+            return bytes(await answer.bytes_async())
+        except (NotFoundError, FileNotFoundError) as error:
+            raise ObjectMissing(f"nothing is stored under {key}") from error
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Delete everything under a prefix; return how many objects that were."""
+        keys = [
+            entry["path"] async for page in obstore.list(self._backend, _checked(prefix)) for entry in page
+        ]
+        if keys:
+            await obstore.delete_async(self._backend, keys)
+        return len(keys)
+
+    def url(self, key: str) -> str:
+        """Return the object's address in the store's own scheme."""
+        return f"{self._root}/{_checked(key)}"
+
+
+def _checked(key: str) -> str:
+    parts = key.split("/")
+    if not key or any(part in {"", ".", ".."} for part in parts) or "\\" in key or "\0" in key:
+        raise InvalidKey(f"{key!r} is no key: relative, without empty parts, '.' or '..'")
+    return key

@@ -1,0 +1,99 @@
+"""The outbox: messages written in the same transaction as what caused them, and published after the commit.
+
+The table belongs to the schema that uses it, and its migration makes it::
+
+    CREATE TABLE <schema>.outbox (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        subject text NOT NULL,
+        msg_id text NOT NULL,
+        headers jsonb NOT NULL DEFAULT '{}',
+        payload bytea NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now()
+    );
+
+A row leaves the table once the stream has confirmed it. A crash between commit and publish leaves rows behind, which
+the relay sends; a crash between publish and delete sends a message twice, which its ``msg_id`` makes harmless.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from chassis.broker import Outgoing, Publisher
+
+Numbered = tuple[int, Outgoing]
+
+
+class Outbox:
+    """The outbox of one schema."""
+
+    def __init__(self, schema: str) -> None:
+        table = f"{schema}.outbox"
+        self._insert = (
+            f"INSERT INTO {table} (subject, msg_id, headers, payload)"  # noqa: S608  our own schema name
+            " SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::bytea[]) RETURNING id"
+        )
+        self._delete = f"DELETE FROM {table} WHERE id = ANY($1)"  # noqa: S608  as above
+        self._claim = (
+            f"SELECT id, subject, msg_id, headers, payload FROM {table}"  # noqa: S608  as above
+            " WHERE created_at < now() - make_interval(secs => $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"
+        )
+        age = "coalesce(extract(epoch FROM now() - min(created_at)), 0)::float"
+        self._depth = f"SELECT count(*), {age} FROM {table}"  # noqa: S608  as above
+
+    async def append(self, connection: Any, messages: Sequence[Outgoing]) -> list[int]:
+        """Write messages inside the caller's transaction; return their numbers in order."""
+        if not messages:
+            return []
+        rows = await connection.fetch(
+            self._insert,
+            [message.subject for message in messages],
+            [message.msg_id for message in messages],
+            [json.dumps(message.headers) for message in messages],
+            [message.payload for message in messages],
+        )
+        return [row["id"] for row in rows]
+
+    async def send(self, pool: asyncpg.Pool, publisher: Publisher, messages: Sequence[Numbered]) -> int:
+        """Publish committed messages and delete the confirmed ones; return how many those were."""
+        if not messages:
+            return 0
+        confirmed = await _publish(publisher, messages)
+        await pool.execute(self._delete, confirmed)
+        return len(confirmed)
+
+    async def relay(
+        self, pool: asyncpg.Pool, publisher: Publisher, *, older_than_seconds: float = 2.0, limit: int = 500
+    ) -> int:
+        """Send once what has lain unsent for longer; return how many were confirmed.
+
+        The rows stay locked while they are published, so that several relays share the work.
+        """
+        async with pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(self._claim, older_than_seconds, limit)
+            if not rows:
+                return 0
+            confirmed = await _publish(publisher, [_message(row) for row in rows])
+            await connection.execute(self._delete, confirmed)
+            return len(confirmed)
+
+    async def depth(self, connection: Any) -> tuple[int, float]:
+        """Return how many messages wait, and for how many seconds the oldest has."""
+        row = await connection.fetchrow(self._depth)
+        return row[0], row[1]
+
+
+async def _publish(publisher: Publisher, messages: Sequence[Numbered]) -> list[int]:
+    numbers = {id(message): number for number, message in messages}
+    confirmed = await publisher.publish_all([message for _, message in messages])
+    return [numbers[id(message)] for message in confirmed]
+
+
+def _message(row: asyncpg.Record) -> Numbered:
+    headers = msgspec.json.decode(row["headers"], type=dict[str, str])
+    return row["id"], Outgoing(row["subject"], row["payload"], row["msg_id"], headers)

@@ -1,0 +1,64 @@
+"""Settings: an environment becomes one frozen Struct, and what is wrong is named by variable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from chassis.errors import SettingsError
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_SECRET = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|URL|DSN")
+
+
+def load(kind: type[T], env: Mapping[str, str], prefix: str = "BLOG_WRITER_") -> T:
+    """Return settings of type ``kind`` read from ``env``.
+
+    Field ``max_concurrent`` is read from ``<prefix>MAX_CONCURRENT``; the class attribute ``ENV`` maps a field to
+    another whole name. An empty variable counts as unset. Tuples are comma separated lists. Raises SettingsError
+    that names every variable that is missing or wrong.
+    """
+    names = variables(kind, prefix)
+    values: dict[str, Any] = {}
+    problems = []
+    for field in msgspec.structs.fields(kind):
+        text = env.get(names[field.name], "")
+        if text:
+            try:
+                values[field.name] = _convert(text, _hints(kind)[field.name])
+            except msgspec.ValidationError as error:
+                problems.append(_problem(names[field.name], text, str(error)))
+        elif field.required:
+            problems.append(f"{names[field.name]} is not set")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return kind(**values)
+
+
+def variables(kind: type[msgspec.Struct], prefix: str = "BLOG_WRITER_") -> dict[str, str]:
+    """Return the name of the variable that each field is read from."""
+    named: Mapping[str, str] = getattr(kind, "ENV", {})
+    return {field: named.get(field, prefix + field.upper()) for field in kind.__struct_fields__}
+
+
+def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _convert(text: str, kind: Any) -> Any:
+    value: Any = [part.strip() for part in text.split(",") if part.strip()] if _is_list(kind) else text
+    return msgspec.convert(value, kind, strict=False)
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether a tuple is wanted, perhaps inside Annotated or Optional."""
+    return get_origin(kind) is tuple or any(_is_list(argument) for argument in get_args(kind)[:1])
+
+
+def _problem(variable: str, text: str, reason: str) -> str:
+    shown = "its value" if _SECRET.search(variable) else repr(text)
+    return f"{variable}: {shown} is not allowed: {reason[0].lower()}{reason[1:]}"
