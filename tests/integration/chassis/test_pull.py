@@ -1,0 +1,173 @@
+"""The pull loop against a real nats-server: prompt, bounded, and back after every trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from nats.aio.msg import Msg
+
+from blog_writer.embedded.nats import NatsServer
+from chassis.broker import connect, ensure_stream
+from chassis.pull import pull
+from contracts.streams import Consumer, Stream
+
+STREAM = Stream(
+    name="WORK",
+    subjects=("work.*",),
+    retention="workqueue",
+    max_age_seconds=0,
+    consumers=(Consumer(durable="worker", filters=("work.*",), ack_wait_seconds=2),),
+)
+
+
+class Taker:
+    """A handler that acks and remembers."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.seen: list[bytes] = []
+        self.times: list[float] = []
+        self.fail_first = False
+
+    async def __call__(self, messages: list[Msg]) -> None:
+        if self.fail_first:
+            self.fail_first = False
+            raise RuntimeError("the first try fails")
+        self.batches.append(len(messages))
+        for message in messages:
+            self.seen.append(message.data)
+            self.times.append(time.monotonic())
+            await message.ack()
+
+    async def until(self, count: int, seconds: float = 15) -> None:
+        async with asyncio.timeout(seconds):
+            while len(self.seen) < count:
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def pulling(url: str, handle: Any, room: Any = lambda: 256, **options: Any) -> AsyncIterator[Any]:
+    client = await connect(url, "test")
+    js = client.jetstream()
+
+    async def recover() -> None:
+        await ensure_stream(js, STREAM)
+
+    await ensure_stream(js, STREAM)
+    task = asyncio.create_task(pull(js, "WORK", "worker", room, handle, recover=recover, **options))
+    try:
+        yield js
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.close()
+
+
+async def test_a_lone_message_is_handed_over_at_once(nats_url: str) -> None:
+    taker = Taker()
+    async with pulling(nats_url, taker) as js:
+        delays = []
+        for number in range(20):
+            sent = time.monotonic()
+            await js.publish("work.a", b"%d" % number)
+            await taker.until(number + 1)
+            delays.append(taker.times[-1] - sent)
+    assert sorted(delays)[len(delays) // 2] < 0.1
+
+
+async def test_many_messages_come_in_batches_of_what_is_there(nats_url: str) -> None:
+    taker = Taker()
+    async with pulling(nats_url, taker) as js:
+        await asyncio.gather(*(js.publish("work.a", b"%d" % number) for number in range(500)))
+        await taker.until(500)
+    assert sorted(map(int, taker.seen)) == list(range(500))
+    assert len(taker.batches) < 500
+
+
+async def test_nothing_is_asked_for_without_room(nats_url: str) -> None:
+    taker, wake = Taker(), asyncio.Event()
+    free = 2
+    async with pulling(nats_url, taker, lambda: max(0, free - len(taker.seen)), wake=wake) as js:
+        for number in range(5):
+            await js.publish("work.a", b"%d" % number)
+        await taker.until(2)
+        await asyncio.sleep(0.3)
+        assert len(taker.seen) == 2
+        assert (await js.consumer_info("WORK", "worker")).num_ack_pending == 0
+        free = 5
+        wake.set()
+        await taker.until(5)
+
+
+async def test_a_failing_handler_gets_its_messages_again(nats_url: str) -> None:
+    taker = Taker()
+    taker.fail_first = True
+    async with pulling(nats_url, taker) as js:
+        await js.publish("work.a", b"1")
+        await taker.until(1)
+
+
+async def test_a_deleted_stream_is_made_again_and_the_loop_goes_on(nats_url: str) -> None:
+    taker = Taker()
+    async with pulling(nats_url, taker) as js:
+        await js.publish("work.a", b"1")
+        await taker.until(1)
+        await js.delete_stream("WORK")
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await js.publish("work.a", b"2", timeout=0.5)
+                    break
+                except Exception:  # noqa: BLE001  not there yet
+                    await asyncio.sleep(0.05)
+        await taker.until(2)
+
+
+async def test_the_loop_survives_a_killed_server(nats_server: NatsServer) -> None:
+    taker = Taker()
+    async with pulling(nats_server.url, taker) as js:
+        await js.publish("work.a", b"1")
+        await taker.until(1)
+        restarted = restart(nats_server)
+        try:
+            await asyncio.to_thread(restarted.wait)
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        await js.publish("work.a", b"2", timeout=1)
+                        break
+                    except Exception:  # noqa: BLE001  not connected yet
+                        await asyncio.sleep(0.05)
+            await taker.until(2)
+        finally:
+            restarted.stop()
+
+
+def restart(server: NatsServer) -> NatsServer:
+    """Kill the server as a crash would and start another on the same folder and port."""
+    server._child._process.kill()
+    server._child._process.wait()
+    again = NatsServer(server._dir, server.port)
+    again.start()
+    return again
+
+
+@pytest.mark.parametrize("moment", range(3))
+async def test_cancelling_loses_no_message(nats_url: str, moment: int) -> None:
+    taker = Taker()
+    async with pulling(nats_url, taker) as js:
+        await asyncio.gather(*(js.publish("work.a", b"%d" % number) for number in range(300)))
+        await taker.until(moment * 50)
+    rest = Taker()
+    rest.seen = taker.seen
+    async with pulling(nats_url, rest):
+        async with asyncio.timeout(20):
+            while len(set(rest.seen)) < 300:
+                await asyncio.sleep(0.01)
+    assert msgspec.convert(sorted(set(map(int, rest.seen))), list[int]) == list(range(300))
