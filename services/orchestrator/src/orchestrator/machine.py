@@ -120,7 +120,7 @@ def _submit(submit: SubmitJob, now: datetime) -> Transition:
         state=JobState.PENDING,
         priority=request.priority,
         primary_keyword=request.primary_keyword,
-        maxduration_minutes=request.maxduration_minutes,
+        max_duration_minutes=request.max_duration_minutes,
         created_at=submit.submitted_at,
         queued_at=submit.submitted_at,
         pipeline_version=PIPELINE_VERSION,
@@ -160,7 +160,7 @@ def _retry_job(job: Job, _command: RetryJob, now: datetime) -> Transition:
 
 def _admit(job: Job, _admit: Admit, now: datetime) -> Transition:
     step = Step(job, now)
-    deadline = now + timedelta(minutes=job.maxduration_minutes)
+    deadline = now + timedelta(minutes=job.max_duration_minutes)
     step.change(
         state=JobState.RUNNING, started_at=job.started_at or now, admitted_at=now, deadline_at=deadline
     )
@@ -172,7 +172,7 @@ def _admit(job: Job, _admit: Admit, now: datetime) -> Transition:
 def _wake_up(job: Job, _wake_up: WakeUp, now: datetime) -> Transition | Ignored:
     step = Step(job, now)
     if job.deadline_at is not None and job.deadline_at <= now:
-        fail(step, "deadline_exceeded", f"not finished within {job.maxduration_minutes} minutes", None)
+        fail(step, "deadline_exceeded", f"not finished within {job.max_duration_minutes} minutes", None)
         return step.transition()
     for stage, record in job.stages.items():
         if record.status is StageStatus.WAITING and record.due_at is not None and record.due_at <= now:
