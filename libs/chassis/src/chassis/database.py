@@ -12,22 +12,32 @@ from chassis.errors import ServerUnreachable
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
-async def connect(url: str, *, name: str, min_size: int = 0, max_size: int = 8) -> asyncpg.Pool:
-    """Return a pool of connections that show up in Postgres as ``name``. Raises ServerUnreachable."""
+async def connect(
+    url: str, *, name: str, min_size: int = 0, max_size: int = 8, patience: float = 30.0
+) -> asyncpg.Pool:
+    """Return a pool of connections that show up in Postgres as ``name``; uuids are text in both directions.
+
+    ``patience`` is the seconds after which connecting or a command raises TimeoutError. Raises ServerUnreachable.
+    """
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=min_size,
             max_size=max_size,
-            timeout=10,
-            command_timeout=60,
+            timeout=patience,
+            command_timeout=patience,
+            init=_uuids_are_text,
             server_settings={"application_name": name},
         )
         async with pool.acquire() as connection:
             await connection.execute("SELECT 1")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TimeoutError) as error:
         raise ServerUnreachable("DATABASE_URL", str(error) or type(error).__name__) from error
     return pool
+
+
+async def _uuids_are_text(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
 
 
 class Queries:

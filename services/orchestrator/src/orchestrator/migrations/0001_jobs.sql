@@ -104,7 +104,7 @@ CREATE SCHEMA IF NOT EXISTS api;
 
 CREATE VIEW api.jobs AS
 SELECT
-    job_id::text,
+    job_id,
     tenant,
     batch_id,
     state,
@@ -133,15 +133,15 @@ SELECT
 FROM jobs.jobs;
 
 CREATE VIEW api.results AS
-SELECT job_id::text, tenant, result::text, created_at FROM jobs.results;
+SELECT job_id, tenant, result::text, created_at FROM jobs.results;
 
 CREATE VIEW api.events AS
-SELECT e.job_id::text, j.tenant, e.seq, e.type, e.at, e.body::text
+SELECT job_id, j.tenant, e.seq, e.type, e.at, e.body::text
 FROM jobs.events AS e JOIN jobs.jobs AS j USING (job_id);
 
 CREATE VIEW api.stage_runs AS
 SELECT
-    r.job_id::text,
+    job_id,
     j.tenant,
     r.stage,
     r.run,

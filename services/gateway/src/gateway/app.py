@@ -1,0 +1,88 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+
+from chassis.clock import Clock
+from chassis.objects import ObjectStore
+from contracts.payloads import REQUEST_LIMIT
+from gateway import batches, events, jobs, operations, submissions
+from gateway.feed import Feed
+from gateway.operations import BrokerState
+from gateway.problems import handle
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.submissions import Intake, Sender
+from gateway.waiting import Waiting
+
+ROUTES = (
+    submissions.write_async,
+    submissions.write_batch,
+    submissions.write,
+    jobs.list_jobs,
+    jobs.get_stats,
+    jobs.get_errors,
+    jobs.get_status,
+    jobs.cancel_job,
+    jobs.retry_job,
+    jobs.get_article,
+    jobs.get_file,
+    events.get_events,
+    batches.get_batch,
+    operations.health,
+    operations.ready,
+    operations.index,
+)
+
+
+def create_app(
+    settings: Settings,
+    store: Store,
+    sender: Sender,
+    feed: Feed,
+    objects: ObjectStore,
+    clock: Clock,
+    broker_state: BrokerState,
+) -> Litestar:
+    """Return the application with its dependencies."""
+    provided: dict[str, Any] = {
+        "settings": settings,
+        "store": store,
+        "sender": sender,
+        "intake": Intake(store, sender, clock),
+        "waiting": Waiting(store, feed, clock),
+        "objects": objects,
+        "clock": clock,
+        "broker_state": broker_state,
+    }
+    metrics = PrometheusConfig(app_name="blog_writer", prefix="blog_http", group_path=True)
+    return Litestar(
+        route_handlers=[*ROUTES, PrometheusController],
+        dependencies={name: Provide(_giver(value), sync_to_thread=False) for name, value in provided.items()},
+        exception_handlers={Exception: handle},
+        middleware=[metrics.middleware],
+        request_max_body_size=REQUEST_LIMIT,
+        response_cache_config=ResponseCacheConfig(default_expiration=None),
+        openapi_config=OpenAPIConfig(
+            title="blog-writer",
+            version="1",
+            description="Writes blog articles as durable, fire-and-forget jobs.",
+            render_plugins=[ScalarRenderPlugin()],
+        ),
+        logging_config=None,
+    )
+
+
+def _giver(value: Any) -> Any:
+    def give() -> Any:
+        return value
+
+    return give

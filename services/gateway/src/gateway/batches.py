@@ -1,0 +1,23 @@
+"""Batches: jobs that a client grouped."""
+
+from __future__ import annotations
+
+from litestar import get
+
+from contracts.ids import DEFAULT_TENANT
+from gateway.errors import Refusal
+from gateway.presenters import batch_status
+from gateway.schemas import BatchStatus
+from gateway.store import Store
+
+MOST_JOBS = 1000
+"""Jobs of a batch that are listed; the counts cover all."""
+
+
+@get("/batches/{batch_id:str}", tags=["jobs"], summary="Status of a batch")
+async def get_batch(batch_id: str, store: Store) -> BatchStatus:
+    """Return a batch's jobs and how they stand."""
+    rows, counts = await store.jobs(DEFAULT_TENANT, None, batch_id, MOST_JOBS, 0)
+    if not rows:
+        raise Refusal(404, "batch_not_found", f"there is no batch {batch_id}", "batch_id")
+    return batch_status(batch_id, rows, counts)

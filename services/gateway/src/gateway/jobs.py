@@ -1,0 +1,168 @@
+"""Looking at jobs, and steering them."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import MediaType, Request, Response, get, post
+from litestar.params import QueryParameter
+
+from chassis.clock import Clock
+from chassis.errors import InvalidKey, ObjectMissing
+from chassis.objects import ObjectStore
+from contracts.commands import CancelJob, RetryJob
+from contracts.ids import DEFAULT_TENANT, JobId, parse_job_id
+from contracts.jobs import TERMINAL_STATES
+from gateway.errors import Refusal
+from gateway.presenters import job_page, job_status, statistics
+from gateway.schemas import Acknowledged, Errors, FailedJob, JobPage, JobStatus, Statistics
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.submissions import Sender
+from gateway.waiting import Waiting
+
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many to return.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="How many to leave out.")]
+State = Literal["pending", "running", "completed", "failed", "cancelled"]
+
+CANCEL_SECONDS = 5.0
+"""How long a cancel waits for the orchestrator's commit before it answers 202."""
+
+
+def checked_id(job_id: str) -> JobId:
+    """Return a job's identifier in canonical form. Raises Refusal when it is no UUID."""
+    try:
+        return parse_job_id(job_id)
+    except ValueError as error:
+        detail = "job_id must be a UUID such as 550e8400-e29b-41d4-a716-446655440000"
+        raise Refusal(400, "invalid_job_id", detail, "job_id") from error
+
+
+@get("/jobs", tags=["jobs"], summary="List jobs")
+async def list_jobs(
+    store: Store,
+    status: Annotated[State | None, QueryParameter(description="Only jobs in this state.")] = None,
+    batch_id: Annotated[str | None, QueryParameter(description="Only jobs of this batch.")] = None,
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> JobPage:
+    """Return jobs, newest first."""
+    rows, counts = await store.jobs(DEFAULT_TENANT, status, batch_id, limit, offset)
+    return job_page(rows, counts, status, limit, offset)
+
+
+@get("/jobs/{job_id:str}/status", tags=["jobs"], summary="Status of a job")
+async def get_status(job_id: str, store: Store, waiting: Waiting, clock: Clock) -> JobStatus:
+    """Return a job as it stands; once completed, with its article in ``result``."""
+    job = await waiting.job(checked_id(job_id))
+    result = await store.result(DEFAULT_TENANT, job.job_id) if job.state == "completed" else None
+    return job_status(job, result, clock.now())
+
+
+@post("/jobs/{job_id:str}/cancel", status_code=200, tags=["jobs"], summary="Cancel a job")
+async def cancel_job(job_id: str, waiting: Waiting, sender: Sender, clock: Clock) -> Response[Acknowledged]:
+    """Stop a job that has not ended.
+
+    Answers 200 once the cancellation is committed, 202 when that takes longer than 5 seconds.
+    """
+    number = checked_id(job_id)
+    job = await waiting.job(number)
+    _refuse_finished(job.state)
+    await sender.command(CancelJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()))
+    job = await waiting.ended(number, CANCEL_SECONDS)
+    if job.state not in TERMINAL_STATES:
+        message = "Cancellation accepted; the job stops as soon as the command arrives"
+        return Response(Acknowledged(success=True, job_id=number, message=message), status_code=202)
+    if job.state != "cancelled":
+        _refuse_finished(job.state)
+    return Response(
+        Acknowledged(success=True, job_id=number, message="Job cancelled successfully"), status_code=200
+    )
+
+
+def _refuse_finished(state: str) -> None:
+    if state in TERMINAL_STATES:
+        raise Refusal(409, "job_finished", f"the job is {state} and cannot be cancelled", status_of_job=state)
+
+
+@post("/jobs/{job_id:str}/retry", status_code=202, tags=["jobs"], summary="Retry a failed job")
+async def retry_job(job_id: str, waiting: Waiting, sender: Sender, clock: Clock) -> Acknowledged:
+    """Go on with a failed job from the stage that failed; what is done is not done again."""
+    number = checked_id(job_id)
+    job = await waiting.job(number)
+    if job.state != "failed":
+        detail = f"the job is {job.state}; only a failed job can be retried"
+        raise Refusal(409, "job_not_failed", detail, status_of_job=job.state)
+    await sender.command(RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()))
+    return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
+
+
+@get("/jobs/stats", tags=["system"], summary="System statistics")
+async def get_stats(store: Store, settings: Settings, clock: Clock) -> Statistics:
+    """Return how many jobs there are in each state, and how busy the slots are."""
+    counts = await store.counts(DEFAULT_TENANT)
+    average = await store.average_duration(DEFAULT_TENANT)
+    return statistics(counts, average, settings.max_concurrent, settings.db_path, clock.now())
+
+
+@get("/jobs/errors", tags=["system"], summary="Failed jobs")
+async def get_errors(store: Store, limit: Limit = 20) -> Errors:
+    """Return the latest failed jobs and how often each error code came."""
+    rows, counts = await store.errors(DEFAULT_TENANT, limit)
+    failed = tuple(
+        FailedJob(
+            job_id=row["job_id"],
+            primary_keyword=row["primary_keyword"],
+            error=row["error"],
+            error_code=row["error_code"],
+            error_stage=row["error_stage"],
+            failed_at=row["finished_at"],
+        )
+        for row in rows
+    )
+    return Errors(counts=counts, jobs=failed, total=sum(counts.values()))
+
+
+_ARTICLE_FIELDS = {"text/html": "html_content", "text/markdown": "markdown_content"}
+
+
+@get("/jobs/{job_id:str}/article", tags=["jobs"], summary="The article", media_type=MediaType.HTML)
+async def get_article(
+    job_id: str, store: Store, waiting: Waiting, request: Request[Any, Any, Any]
+) -> Response[str]:
+    """Return a completed job's article as HTML, Markdown or JSON, by the ``Accept`` header (HTML by default)."""
+    job = await waiting.job(checked_id(job_id))
+    result = await store.result(DEFAULT_TENANT, job.job_id)
+    if result is None:
+        raise Refusal(
+            409, "not_completed", f"the job is {job.state}; there is no article yet", status_of_job=job.state
+        )
+    kind = request.accept.best_match([*_ARTICLE_FIELDS, "application/json"], default="text/html")
+    if kind == "application/json":
+        return Response(result, media_type="application/json")
+    return Response(
+        msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]], media_type=f"{kind}; charset=utf-8"
+    )
+
+
+@get(
+    "/jobs/{job_id:str}/files/{name:str}",
+    tags=["jobs"],
+    summary="A stored file",
+    media_type="application/octet-stream",
+)
+async def get_file(job_id: str, name: str, waiting: Waiting, objects: ObjectStore) -> Response[bytes]:
+    """Return an image or document that was stored with the article."""
+    job = await waiting.job(checked_id(job_id))
+    try:
+        data = await objects.get(f"{job.job_id}/{name}")
+    except (ObjectMissing, InvalidKey) as error:
+        raise Refusal(404, "file_not_found", f"the job has no file {name}", "name") from error
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; img-src *; style-src 'unsafe-inline'; sandbox",
+    }
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(data, media_type=kind, headers=headers)

@@ -1,0 +1,47 @@
+"""For those who run the service: alive, ready, and where things are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from litestar import Response, get
+
+from gateway.problems import DATABASE_ERRORS
+from gateway.schemas import Health
+from gateway.store import Store
+
+BrokerState = Callable[[], str]
+"""Says how the connection to NATS stands: ``ok`` or what is wrong."""
+
+
+@get("/health", tags=["system"], summary="Alive")
+async def health() -> Health:
+    """Answer as long as the process works."""
+    return Health(status="ok")
+
+
+@get("/ready", tags=["system"], summary="Ready")
+async def ready(store: Store, broker_state: BrokerState) -> Response[Health]:
+    """Answer 200 when jobs can be accepted, which takes Postgres; without NATS they run later."""
+    checks = {"postgres": "ok", "nats": broker_state()}
+    try:
+        await store.pool.execute("SELECT 1")
+    except DATABASE_ERRORS as error:
+        checks["postgres"] = str(error) or type(error).__name__
+        return Response(Health(status="unready", checks=checks), status_code=503)
+    status = "ready" if checks["nats"] == "ok" else "degraded"
+    return Response(Health(status=status, checks=checks), status_code=200)
+
+
+@get("/", include_in_schema=False)
+async def index() -> dict[str, str]:
+    """Say where things are."""
+    return {
+        "service": "blog-writer",
+        "documentation": "/schema",
+        "submit": "/write-async",
+        "jobs": "/jobs",
+        "statistics": "/jobs/stats",
+        "health": "/health",
+        "metrics": "/metrics",
+    }

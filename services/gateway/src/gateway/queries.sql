@@ -1,0 +1,93 @@
+-- name: claim_key
+-- Use an idempotency key for the first time; no row when it was used before.
+INSERT INTO gateway.idempotency (tenant, key, request_sha256, answer) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, key) DO NOTHING RETURNING key;
+
+-- name: used_key
+-- What an idempotency key was used for.
+SELECT request_sha256, answer FROM gateway.idempotency WHERE tenant = $1 AND key = $2;
+
+-- name: insert_submissions
+-- Accept jobs.
+INSERT INTO gateway.submissions (job_id, tenant, batch_id, created_at, job, command)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::json[], $6::bytea[]);
+
+-- name: mark_taken
+-- Submissions that the orchestrator has by now.
+UPDATE gateway.submissions AS s SET taken_at = now()
+FROM api.jobs AS j WHERE s.taken_at IS NULL AND j.job_id = s.job_id;
+
+-- name: untaken
+-- Submissions whose command should have arrived long ago; each time the next try waits longer.
+UPDATE gateway.submissions SET sent_at = now(), sends = sends + 1
+WHERE job_id IN (
+    SELECT job_id FROM gateway.submissions
+    WHERE taken_at IS NULL AND sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+    LIMIT 200 FOR UPDATE SKIP LOCKED
+)
+RETURNING command, sends;
+
+-- name: delete_submissions
+-- Submissions that the orchestrator took and that are older than $1.
+DELETE FROM gateway.submissions WHERE job_id IN (
+    SELECT job_id FROM gateway.submissions WHERE created_at < $1 AND taken_at IS NOT NULL LIMIT 500
+);
+
+-- name: delete_keys
+-- Idempotency keys that are older than $1.
+DELETE FROM gateway.idempotency WHERE (tenant, key) IN (
+    SELECT tenant, key FROM gateway.idempotency WHERE created_at < $1 LIMIT 500
+);
+
+-- name: job
+-- One job, from the orchestrator or, until that has it, as it was submitted.
+SELECT * FROM api.jobs WHERE job_id = $1 AND tenant = $2
+UNION ALL
+SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
+WHERE s.job_id = $1 AND s.tenant = $2 AND s.taken_at IS NULL
+LIMIT 1;
+
+-- name: jobs
+-- A page of jobs, newest first. $2 state and $3 batch narrow it down when given.
+SELECT * FROM (
+    SELECT * FROM api.jobs WHERE tenant = $1
+    UNION ALL
+    SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+) AS every
+WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR batch_id = $3)
+ORDER BY created_at DESC, job_id LIMIT $4 OFFSET $5;
+
+-- name: count_jobs
+-- How many jobs in each state. $2 batch narrows it down when given.
+SELECT state, count(*)::int AS jobs FROM (
+    SELECT state, batch_id FROM api.jobs WHERE tenant = $1
+    UNION ALL
+    SELECT 'pending', s.batch_id FROM gateway.submissions AS s
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+) AS every
+WHERE $2::text IS NULL OR batch_id = $2
+GROUP BY state;
+
+-- name: average_duration
+-- Seconds from start to end of completed jobs, on average; null when there are none.
+SELECT avg(extract(epoch FROM finished_at - started_at))::float8 FROM api.jobs
+WHERE tenant = $1 AND state = 'completed';
+
+-- name: errors
+-- The latest failed jobs.
+SELECT job_id, primary_keyword, error, error_code, error_stage, finished_at FROM api.jobs
+WHERE tenant = $1 AND state = 'failed' ORDER BY finished_at DESC LIMIT $2;
+
+-- name: error_counts
+-- How often jobs failed for each reason.
+SELECT coalesce(error_code, 'unknown') AS code, count(*)::int AS jobs FROM api.jobs
+WHERE tenant = $1 AND state = 'failed' GROUP BY 1 ORDER BY 2 DESC;
+
+-- name: result
+-- A completed job's article.
+SELECT result FROM api.results WHERE job_id = $1 AND tenant = $2;
+
+-- name: events
+-- A job's events after a number.
+SELECT seq, type, body FROM api.events WHERE job_id = $1 AND tenant = $2 AND seq > $3 ORDER BY seq LIMIT $4;

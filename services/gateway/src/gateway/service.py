@@ -1,0 +1,106 @@
+"""The gateway's composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import asyncpg
+from nats.aio.client import Client
+
+from chassis import logs
+from chassis.broker import Publisher
+from chassis.broker import connect as connect_nats
+from chassis.clock import SystemClock
+from chassis.database import connect as connect_postgres
+from chassis.errors import MigrationError, ServerUnreachable
+from chassis.http import serve
+from chassis.lifecycle import every, until
+from chassis.objects import ObjectStore
+from gateway.app import create_app
+from gateway.feed import Feed
+from gateway.settings import Settings, check_host
+from gateway.store import Store
+from gateway.submissions import Sender
+
+log = logs.get_logger(__name__)
+
+DATABASE_PATIENCE_SECONDS = 2.0
+"""After which a request is answered 503 rather than kept waiting."""
+
+
+async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Serve the HTTP API until ``stop`` is set.
+
+    NATS may be away at start and later. Raises SettingsError, ServerUnreachable (Postgres) or MigrationError.
+    """
+    check_host(settings.host)
+    async with AsyncExitStack() as stack:
+        pool = await connect_postgres(
+            settings.database_url, name="gateway", max_size=10, patience=DATABASE_PATIENCE_SECONDS
+        )
+        stack.callback(pool.terminate)
+        await _check_schema(pool)
+        store, feed = Store(pool), Feed()
+        sender, broker = Sender(store), Broker(settings.nats_url)
+        stack.push_async_callback(broker.close)
+        objects = ObjectStore.open(settings.article_store)
+        app = create_app(settings, store, sender, feed, objects, SystemClock(), broker.state)
+        closing = asyncio.create_task(_close_feed(stop, feed))
+        stack.callback(closing.cancel)
+        await until(
+            stop,
+            serve(app, settings.host, settings.port, ready, stop, _announce),
+            broker.attach(sender, feed),
+            every(1, sender.relay, name="outbox"),
+            every(2, store.mark_taken, name="taken"),
+            every(10, store.resend, name="resend"),
+            every(
+                3600, lambda: store.forget(SystemClock().now(), settings.job_cleanup_days), name="retention"
+            ),
+        )
+
+
+async def _close_feed(stop: asyncio.Event, feed: Feed) -> None:
+    await stop.wait()
+    feed.close()
+
+
+def _announce(port: int) -> None:
+    log.info("gateway_ready", port=port)
+
+
+async def _check_schema(pool: asyncpg.Pool) -> None:
+    row = await pool.fetchrow(
+        "SELECT to_regclass('gateway.submissions') AS own, to_regclass('api.jobs') AS view"
+    )
+    if row is None or row["own"] is None or row["view"] is None:
+        raise MigrationError("DATABASE_URL: the database is not set up; run 'blog-writer migrate' first")
+
+
+class Broker:
+    """The connection to NATS, made whenever NATS answers."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: Client | None = None
+
+    def state(self) -> str:
+        """Say how the connection stands."""
+        return "ok" if self._client is not None and self._client.is_connected else "not connected"
+
+    async def attach(self, sender: Sender, feed: Feed) -> None:
+        """Connect, trying for as long as it takes, then let messages flow both ways."""
+        while self._client is None:
+            try:
+                self._client = await connect_nats(self._url, "gateway")
+            except ServerUnreachable as error:
+                log.warning("nats_away", reason=str(error))
+                await asyncio.sleep(1)
+        await feed.attach(self._client)
+        sender.attach(Publisher(self._client.jetstream()))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            await self._client.close()

@@ -1,0 +1,172 @@
+"""Taking jobs in."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, post
+from litestar.params import HeaderParameter
+
+from chassis import logs
+from chassis.broker import Publisher
+from chassis.clock import Clock
+from chassis.outbox import Numbered
+from contracts import codec
+from contracts.commands import JobCommand, SubmitJob
+from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
+from contracts.jobs import ArticleRequest
+from gateway.errors import Refusal
+from gateway.idempotency import checked_key, fingerprint
+from gateway.presenters import accepted
+from gateway.schemas import Accepted, BatchAccepted, BatchRequest, WriteRequest
+from gateway.store import Claim, Store
+from gateway.waiting import Waiting
+
+log = logs.get_logger(__name__)
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key", description="Makes a repeated submission return the first one's answer."
+    ),
+]
+
+
+class Sender:
+    """Publishes what was committed, without making anyone wait; the relay sends what does not go through."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._publisher: Publisher | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def attach(self, publisher: Publisher) -> None:
+        """Begin to publish: NATS answers."""
+        self._publisher = publisher
+
+    def send(self, messages: Sequence[Numbered]) -> None:
+        """Publish in the background."""
+        if self._publisher is None or not messages:
+            return
+        task = asyncio.create_task(self._send(self._publisher, messages))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, publisher: Publisher, messages: Sequence[Numbered]) -> None:
+        try:
+            await self._store.outbox.send(self._store.pool, publisher, messages)
+        except Exception as error:  # noqa: BLE001  the rows are still there for the relay
+            log.warning("publish_postponed", messages=len(messages), reason=str(error) or repr(error))
+
+    async def relay(self) -> None:
+        """Send what still lies in the outbox."""
+        if self._publisher is not None:
+            await self._store.outbox.relay(self._store.pool, self._publisher)
+
+    async def command(self, command: JobCommand) -> None:
+        """Commit a command on a job and publish it."""
+        self.send(await self._store.command(command, f"command/{uuid.uuid4()}"))
+
+
+class Intake:
+    """Accepts requests: one commit, then a message."""
+
+    def __init__(self, store: Store, sender: Sender, clock: Clock) -> None:
+        self._store = store
+        self._sender = sender
+        self._clock = clock
+
+    async def accept(
+        self,
+        requests: Sequence[ArticleRequest],
+        answer: Accepted | BatchAccepted,
+        ids: Sequence[JobId],
+        claim: Claim | None,
+    ) -> tuple[bytes, bool]:
+        """Commit jobs under the given identifiers; return the answer's JSON and whether it is a repetition's."""
+        now = self._clock.now()
+        jobs = [
+            SubmitJob(job_id=job_id, tenant=DEFAULT_TENANT, request=request, submitted_at=now)
+            for job_id, request in zip(ids, requests, strict=True)
+        ]
+        messages, earlier = await self._store.accept(DEFAULT_TENANT, jobs, claim)
+        self._sender.send(messages)
+        for job in jobs if earlier is None else ():
+            log.info("job_accepted", job_id=job.job_id, keyword=job.request.primary_keyword)
+        return earlier or codec.encode(answer), earlier is not None
+
+    async def accept_one(self, request: WriteRequest, key: str | None) -> tuple[bytes, bool]:
+        """Accept one job."""
+        refuse_nul(request, "")
+        job_id = new_job_id()
+        answer = accepted(job_id, request.batch_id)
+        return await self.accept([request], answer, [job_id], _claim(key, request, answer))
+
+
+def _claim(key: str | None, request: object, answer: object) -> Claim | None:
+    checked = checked_key(key)
+    return None if checked is None else Claim(checked, fingerprint(request), codec.encode(answer))
+
+
+def refuse_nul(request: ArticleRequest, prefix: str) -> None:
+    """Raise Refusal that names the first field with a NUL character in it: Postgres cannot store one."""
+    for name, value in msgspec.to_builtins(request).items():
+        if "\\u0000" in codec.encode(value).decode():
+            field = prefix + name
+            raise Refusal(422, "invalid_field", f"{field} must not contain a NUL character", field)
+
+
+def _answer(body: bytes, replayed: bool, location: str) -> Response[bytes]:
+    headers = {"Location": location, **({"Idempotency-Replayed": "true"} if replayed else {})}
+    return Response(body, status_code=202, media_type="application/json", headers=headers)
+
+
+@post("/write-async", status_code=202, tags=["jobs"], summary="Submit a job")
+async def write_async(
+    data: WriteRequest, intake: Intake, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """Accept an article and answer at once.
+
+    The job is stored when this answers; it then runs whatever happens to this process. Follow it at ``polling_url``.
+    """
+    body, replayed = await intake.accept_one(data, idempotency_key)
+    return _answer(body, replayed, codec.decode(body, Accepted).polling_url)
+
+
+@post("/write-batch", status_code=202, tags=["jobs"], summary="Submit several jobs")
+async def write_batch(
+    data: BatchRequest, intake: Intake, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """Accept up to 100 articles, all or none. Follow them at ``polling_url``."""
+    batch_id = data.batch_id or f"batch_{uuid.uuid4().hex[:12]}"
+    requests = [msgspec.structs.replace(job, batch_id=job.batch_id or batch_id) for job in data.jobs]
+    for number, request in enumerate(requests):
+        refuse_nul(request, f"jobs[{number}].")
+    ids = [new_job_id() for _ in requests]
+    answer = BatchAccepted(
+        batch_id=batch_id,
+        total=len(ids),
+        polling_url=f"/batches/{batch_id}",
+        jobs=tuple(accepted(job_id, job.batch_id) for job_id, job in zip(ids, requests, strict=True)),
+    )
+    body, replayed = await intake.accept(requests, answer, ids, _claim(idempotency_key, data, answer))
+    return _answer(body, replayed, codec.decode(body, BatchAccepted).polling_url)
+
+
+@post("/write", status_code=200, tags=["jobs"], summary="Submit a job and wait for its article")
+async def write(
+    data: WriteRequest, intake: Intake, waiting: Waiting, idempotency_key: IdempotencyKey = None
+) -> Response[bytes]:
+    """Return the article itself once it is done, which takes minutes.
+
+    The job goes on when the client leaves; its identifier is in the ``Location`` header of the answer, and in problems.
+    """
+    body, _ = await intake.accept_one(data, idempotency_key)
+    job_id = codec.decode(body, Accepted).job_id
+    result = await waiting.article(job_id)
+    headers = {"Location": f"/jobs/{job_id}/status"}
+    return Response(result.encode(), status_code=200, media_type="application/json", headers=headers)

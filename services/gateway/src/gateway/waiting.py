@@ -1,0 +1,97 @@
+"""Waiting for what happens to a job, and streaming it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from contracts.events import TERMINAL_EVENTS
+from contracts.ids import DEFAULT_TENANT
+from contracts.jobs import TERMINAL_STATES
+from contracts.views import JobRow
+from gateway.errors import Refusal, job_not_found
+from gateway.feed import Feed
+from gateway.store import Store
+
+POLL_SECONDS = 2.0
+"""How often those who wait look at the database without a wake-up."""
+HEARTBEAT_SECONDS = 15.0
+PAGE = 200
+
+
+class StreamEvent(msgspec.Struct, frozen=True):
+    """One thing to send to a reader: an event, or a heartbeat when ``type`` is empty."""
+
+    type: str
+    data: str
+    seq: int | None = None
+
+
+class Waiting:
+    """Waits for jobs through the feed and the database."""
+
+    def __init__(self, store: Store, feed: Feed, clock: Any) -> None:
+        self._store = store
+        self._feed = feed
+        self._clock = clock
+
+    async def job(self, job_id: str) -> JobRow:
+        """Return a job. Raises Refusal (404)."""
+        job = await self._store.job(DEFAULT_TENANT, job_id)
+        if job is None:
+            raise job_not_found(job_id)
+        return job
+
+    async def ended(self, job_id: str, seconds: float | None = None) -> JobRow:
+        """Return the job once it has ended, or as it is after so many seconds (or when the gateway stops)."""
+        end = None if seconds is None else self._clock.now().timestamp() + seconds
+        with self._feed.listen(job_id) as listener:
+            while True:
+                job = await self.job(job_id)
+                left = POLL_SECONDS if end is None else min(POLL_SECONDS, end - self._clock.now().timestamp())
+                if job.state in TERMINAL_STATES or listener.closed or left <= 0:
+                    return job
+                await listener.wait(left)
+
+    async def article(self, job_id: str) -> str:
+        """Return a job's article as JSON once it is done. Raises Refusal when there will be none."""
+        job = await self.ended(job_id)
+        if job.state == "completed":
+            result = await self._store.result(DEFAULT_TENANT, job_id)
+            if result is not None:
+                return result
+        if job.state == "failed":
+            raise Refusal(502, job.error_code or "failed", job.error or "the job failed", job_id=job_id)
+        if job.state == "cancelled":
+            raise Refusal(409, "job_cancelled", "the job was cancelled", job_id=job_id)
+        raise Refusal(503, "stopping", "the gateway stops; the job goes on", job_id=job_id)
+
+    async def events(self, job_id: str, after: int) -> AsyncIterator[StreamEvent]:
+        """Yield a job's events after a number, without gaps, as they come; ends after the last one.
+
+        Progress comes between them, and heartbeats when nothing else does.
+        """
+        quiet = 0.0
+        with self._feed.listen(job_id) as listener:
+            while not listener.closed:
+                rows = await self._store.events(DEFAULT_TENANT, job_id, after, PAGE)
+                for row in rows:
+                    yield StreamEvent(row["type"], row["body"], row["seq"])
+                    after = row["seq"]
+                if len(rows) == PAGE:
+                    continue
+                if (not rows or rows[-1]["type"] in TERMINAL_EVENTS) and await self._over(job_id, after):
+                    return
+                progress = await listener.wait(POLL_SECONDS)
+                for body in progress:
+                    yield StreamEvent("stage_progress", body.decode())
+                quiet = 0.0 if rows or progress else quiet + POLL_SECONDS
+                if quiet >= HEARTBEAT_SECONDS:
+                    quiet = 0.0
+                    yield StreamEvent("", "")
+
+    async def _over(self, job_id: str, after: int) -> bool:
+        job = await self._store.job(DEFAULT_TENANT, job_id)
+        return job is None or (job.state in TERMINAL_STATES and job.last_seq <= after)
