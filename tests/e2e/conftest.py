@@ -152,7 +152,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture
 def own_system(tmp_path: Path) -> Iterator[System]:
     """A system that the test may kill."""
-    own = System(tmp_path / "data")
+    own = System(tmp_path / "data", BLOG_WRITER_DRAIN_SECONDS="1")
     yield own
     if own.process is not None:
         own.stop()
