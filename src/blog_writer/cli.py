@@ -1,0 +1,211 @@
+"""The command line. Each command is thin: it calls the gateway, or the all-in-one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from blog_writer.articles import write_files
+from blog_writer.client import Client
+from blog_writer.errors import CommandError
+from blog_writer.follow import follow
+from blog_writer.settings import UpSettings, read_running
+from chassis.settings import SettingsError, load
+
+app = typer.Typer(
+    help="Writes well-researched blog articles as durable jobs.", no_args_is_help=True, add_completion=False
+)
+console = Console()
+errors = Console(stderr=True)
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", envvar="BLOG_WRITER_URL", help="The gateway; by default the one started here."),
+]
+DataDirOption = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="BLOG_WRITER_DATA_DIR", help="Folder of everything that must survive."),
+]
+DEFAULT_DATA_DIR = Path("data")
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def client(url: str | None) -> Client:
+    """Return a client of the named gateway, of the one running from the data folder, or of the default address."""
+    data_dir = Path(os.environ.get("BLOG_WRITER_DATA_DIR", str(DEFAULT_DATA_DIR)))
+    running = read_running(data_dir)
+    return Client(url or (running.url if running else DEFAULT_URL))
+
+
+def up_settings(data_dir: Path, port: int | None) -> tuple[UpSettings, dict[str, str]]:
+    """Return the all-in-one's settings and the environment with the options of the command line put in."""
+    options = {"BLOG_WRITER_DATA_DIR": str(data_dir)} | (
+        {} if port is None else {"BLOG_WRITER_PORT": str(port)}
+    )
+    environment = {**os.environ, **options}
+    return load(UpSettings, environment), environment
+
+
+@app.command()
+def up(
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    port: Annotated[int | None, typer.Option(help="Of the HTTP API; 0 takes a free one.")] = None,
+) -> None:
+    """Run the whole system on this machine until interrupted."""
+    from blog_writer.run import run_until_signal  # noqa: PLC0415  other commands need none of the services
+
+    settings, environment = up_settings(data_dir, port)
+    run_until_signal(settings, environment)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the article.")] = Path("out/demo"),
+    keyword: Annotated[str, typer.Option(help="What to write about.")] = "energy efficiency",
+) -> None:
+    """Start everything, write one article from the bundled sample site, and stop again."""
+    from blog_writer.demo import write_demo_article  # noqa: PLC0415  as above
+
+    asyncio.run(write_demo_article(keyword, out, console))
+
+
+@app.command()
+def write(
+    keyword: Annotated[str, typer.Argument(help="What the article is about.")],
+    company_url: Annotated[str, typer.Option(help="The site of the company that publishes it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for article.html, .md and .json.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the article.")] = "en",
+    country: Annotated[str, typer.Option(help="Country of its readers.")] = "US",
+    priority: Annotated[int, typer.Option(help="1 high, 2 normal, 3 low.")] = 2,
+    source_url: Annotated[
+        list[str] | None, typer.Option(help="A page to read as a source; may be repeated.")
+    ] = None,
+    callback_url: Annotated[str | None, typer.Option(help="Where the signed webhook goes.")] = None,
+    url: UrlOption = None,
+) -> None:
+    """Submit an article, show its progress, and write it to disk when it is done."""
+    request: dict[str, Any] = {
+        "primary_keyword": keyword,
+        "company_url": company_url,
+        "language": language,
+        "country": country,
+        "priority": priority,
+        "source_urls": source_url or [],
+    } | ({"callback_url": callback_url} if callback_url else {})
+    gateway = client(url)
+    job_id = gateway.submit(request)["job_id"]
+    console.print(f"job {job_id}")
+    finish(gateway, job_id, out)
+
+
+def finish(gateway: Client, job_id: str, out: Path | None) -> None:
+    """Follow a job to its end and write its article; exit with 1 when there is none."""
+    last = follow(gateway.events(job_id), console)
+    if last is None or last["type"] != "completed":
+        raise typer.Exit(1)
+    result = gateway.status(job_id)["result"]
+    files = write_files(result, out or Path("out") / result["slug"], gateway.download)
+    console.print(f"{result['headline']}\nscore {result['aeo_score']:.1f}, {result['word_count']} words")
+    console.print(f"article: {files[0]}", soft_wrap=True)
+
+
+@app.command()
+def jobs(
+    status: Annotated[
+        str | None, typer.Option(help="pending, running, completed, failed or cancelled.")
+    ] = None,
+    batch_id: Annotated[str | None, typer.Option(help="Only this batch.")] = None,
+    limit: Annotated[int, typer.Option(help="1 to 100.")] = 20,
+    url: UrlOption = None,
+) -> None:
+    """List jobs, newest first."""
+    filters = {"status": status, "batch_id": batch_id, "limit": limit}
+    page = client(url).jobs(**{name: value for name, value in filters.items() if value is not None})
+    table = Table("job", "status", "progress", "created", "keyword")
+    for job in page["jobs"]:
+        progress = f"{job['progress_percent']}%"
+        table.add_row(
+            job["job_id"], job["status"], progress, job["created_at"], job.get("primary_keyword", "")
+        )
+    console.print(table)
+    console.print(f"{len(page['jobs'])} of {page['total']}")
+
+
+@app.command()
+def status(job_id: str, url: UrlOption = None) -> None:
+    """Show one job as JSON, without its article."""
+    answer = client(url).status(job_id)
+    result = answer.pop("result", None)
+    if result is not None:
+        answer["headline"] = result["headline"]
+    console.print_json(data=answer)
+
+
+@app.command()
+def watch(
+    job_id: str,
+    out: Annotated[Path | None, typer.Option(help="Folder for the article.")] = None,
+    url: UrlOption = None,
+) -> None:
+    """Follow a job that was submitted earlier, to its end."""
+    finish(client(url), job_id, out)
+
+
+@app.command()
+def cancel(job_id: str, url: UrlOption = None) -> None:
+    """Stop a job that has not ended."""
+    console.print(client(url).cancel(job_id)["message"])
+
+
+@app.command()
+def retry(job_id: str, url: UrlOption = None) -> None:
+    """Go on with a failed job from the stage that failed."""
+    console.print(client(url).retry(job_id)["message"])
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database that DATABASE_URL names up to date."""
+    from blog_writer.migrations import migrate_all  # noqa: PLC0415  as above
+
+    database_url = os.environ.get("DATABASE_URL")
+    if not database_url:
+        raise CommandError("DATABASE_URL is not set: name the Postgres database to migrate")
+    applied = asyncio.run(migrate_all(database_url))
+    console.print("\n".join(applied) or "nothing to do: the database is up to date")
+
+
+@app.command()
+def doctor(data_dir: DataDirOption = DEFAULT_DATA_DIR, url: UrlOption = None) -> None:
+    """Check the servers, streams, consumers and jobs of a running system, and say what is wrong."""
+    from blog_writer.doctor import examine  # noqa: PLC0415  as above
+
+    checks = asyncio.run(examine(read_running(data_dir), os.environ, url))
+    for check in checks:
+        mark = "[green]ok[/]  " if check.ok else "[red]bad[/] "
+        console.print(f"{mark} {check.name}: ", end="")
+        console.print(check.detail, markup=False, soft_wrap=True)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; errors that a person can mend are one line on stderr and exit code 1 or 2."""
+    try:
+        app()
+    except SettingsError as error:
+        errors.print(f"settings: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except CommandError as error:
+        errors.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,65 @@
+"""``make demo``: the whole system, one article, from a site that comes with the program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from blog_writer.articles import write_files
+from blog_writer.client import Client
+from blog_writer.errors import CommandError
+from blog_writer.follow import follow
+from blog_writer.sample_site import serve_sample_site
+from blog_writer.settings import UpSettings
+from blog_writer.standalone import system
+from chassis import logs
+
+
+async def write_demo_article(keyword: str, out: Path, console: Console) -> None:
+    """Run everything on fresh data, write one article into ``out`` and print where it lies and its score.
+
+    Raises CommandError when the job does not complete.
+    """
+    logs.configure("warning")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="blog-writer-demo-") as folder:
+        settings = UpSettings(data_dir=folder, port=0)
+        async with serve_sample_site() as site, system(settings, _environment(folder)) as (running, _):
+            console.print(f"the sample site is at {site}, the system at {running.url}")
+            await asyncio.to_thread(_write, running.url, site, keyword, out, console)
+    console.print(f"done in {time.monotonic() - began:.0f} s")
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Return the user's environment without what would point the demo at other servers or data."""
+    elsewhere = {
+        "DATABASE_URL",
+        "NATS_URL",
+        "BLOG_WRITER_DB_PATH",
+        "BLOG_WRITER_ARTICLE_STORE",
+        "BLOG_WRITER_PORT",
+    }
+    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    return {**kept, "BLOG_WRITER_DATA_DIR": folder}
+
+
+def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> None:
+    gateway = Client(url)
+    job_id = gateway.submit({"primary_keyword": keyword, "company_url": site})["job_id"]
+    console.print(f"job {job_id}")
+    last = follow(gateway.events(job_id), console)
+    status = gateway.status(job_id)
+    if last is None or status["status"] != "completed":
+        raise CommandError(f"the job ended as {status['status']}: {status.get('error')}")
+    result = status["result"]
+    files = write_files(result, out, gateway.download)
+    console.print(
+        f"{result['headline']}\n{result['word_count']} words from {len(result['citations'])} sources"
+    )
+    console.print(f"article: {files[0].absolute()}", soft_wrap=True)
+    console.print(f"score: {result['aeo_score']:.1f} of 100")
