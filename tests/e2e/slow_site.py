@@ -47,7 +47,7 @@ class SlowSite:
     async def _wait(self, gone: asyncio.Future[None]) -> bool:
         """Wait as long as the door says; return whether the client is still there."""
         end = time.monotonic() + self.delay
-        while (self.shut.is_set() or time.monotonic() < end) and not gone.done():  # noqa: ASYNC110  set by another thread
+        while (self.shut.is_set() or time.monotonic() < end) and not gone.done():
             await asyncio.sleep(0.02)
         return not gone.done()
 

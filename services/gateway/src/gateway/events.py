@@ -27,7 +27,9 @@ async def get_events(
     store: Store,
     waiting: Waiting,
     request: Request[Any, Any, Any],
-    after: Annotated[int, QueryParameter(ge=0, le=LARGEST_SEQ, description="Only events with a higher seq.")] = 0,
+    after: Annotated[
+        int, QueryParameter(ge=0, le=LARGEST_SEQ, description="Only events with a higher seq.")
+    ] = 0,
     limit: Annotated[int, QueryParameter(ge=1, le=1000, description="How many to return.")] = 500,
 ) -> Response[Any]:
     """Return a job's events as JSON, or as server-sent events when ``Accept`` asks for ``text/event-stream``.
