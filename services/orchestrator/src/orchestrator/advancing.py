@@ -1,0 +1,132 @@
+"""What follows a commit: publish, stop workers, count, log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from chassis import logs
+from chassis.broker import Publisher
+from contracts import codec, streams, subjects
+from contracts.commands import JobCancelled
+from contracts.events import (
+    Cancelled,
+    Completed,
+    Event,
+    Failed,
+    QualityRejected,
+    StageCompleted,
+    StageRetrying,
+    Started,
+    Submitted,
+)
+from contracts.ids import JobId
+from orchestrator import metrics
+from orchestrator.fold import Happening, Verdict
+from orchestrator.job import Emit, Ignored
+from orchestrator.store import Advanced, JobStore
+from orchestrator.writes import of_kind
+
+log = logs.get_logger(__name__)
+
+
+class Advancer:
+    """Applies inputs through the store and does what a commit leaves to do."""
+
+    def __init__(self, store: JobStore, client: Client) -> None:
+        self.store = store
+        self.slots_changed = asyncio.Event()
+        """Set when a job became pending or ended: admission has something to decide."""
+        self._client = client
+        self._js: JetStreamContext = client.jetstream()
+        self._publisher = Publisher(self._js)
+
+    async def apply(self, batch: Sequence[Happening]) -> list[Verdict]:
+        """Commit a batch, then see to its consequences; return a verdict for each input."""
+        if not batch:
+            return []
+        advanced = await self.store.advance(batch)
+        for (job_id, happened), verdict in zip(batch, advanced.verdicts, strict=True):
+            if isinstance(verdict, Ignored):
+                log.debug(
+                    "input_ignored", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
+                )
+        await self._follow(advanced)
+        return advanced.verdicts
+
+    async def admit(self, slots: int) -> int:
+        """Fill the free slots; return how many jobs were admitted."""
+        advanced = await self.store.admit(slots)
+        await self._follow(advanced)
+        return len(advanced.jobs)
+
+    async def relay(self) -> int:
+        """Send what a crash or a broken link left in the outbox."""
+        return await self.store.outbox.relay(self.store.pool, self._publisher)
+
+    async def _follow(self, advanced: Advanced) -> None:
+        if any(job.finished or job.state == "pending" for job in advanced.jobs.values()):
+            self.slots_changed.set()
+        for _, emit in of_kind(advanced.effects, Emit):
+            tell(emit.event)
+        await asyncio.gather(
+            self.store.outbox.send(self.store.pool, self._publisher, advanced.messages),
+            *(self._stop(job_id) for job_id in advanced.stopped),
+        )
+
+    async def _stop(self, job_id: JobId) -> None:
+        """Tell workers to stop, and take undelivered commands out of the stream. Best effort: the row decides."""
+        try:
+            await self._client.publish(subjects.cancelled(job_id), codec.encode(JobCancelled(job_id=job_id)))
+            await self._js.purge_stream(streams.STAGES.name, subject=subjects.job_stages(job_id))
+        except NatsError as error:
+            log.warning("stop_not_announced", job_id=job_id, reason=str(error) or repr(error))
+
+
+def tell(event: Event) -> None:
+    """Log and count a public event."""
+    match event:
+        case Submitted():
+            metrics.SUBMITTED.inc()
+            log.info(
+                "job_submitted", job_id=event.job_id, keyword=event.primary_keyword, priority=event.priority
+            )
+        case Started():
+            log.info("job_started", job_id=event.job_id, run=event.run)
+        case StageCompleted():
+            metrics.STAGE_SECONDS.labels(event.name).observe(event.duration_seconds)
+            log.info("stage_completed", job_id=event.job_id, stage=event.name, seconds=event.duration_seconds)
+        case StageRetrying():
+            log.warning(
+                "stage_retrying", job_id=event.job_id, stage=event.name, code=event.code, reason=event.reason
+            )
+        case QualityRejected():
+            metrics.QUALITY_REJECTIONS.inc()
+            log.info("quality_rejected", job_id=event.job_id, round=event.round, score=event.score)
+        case Completed() | Failed() | Cancelled():
+            _tell_end(event)
+
+
+def _tell_end(event: Completed | Failed | Cancelled) -> None:
+    match event:
+        case Completed():
+            metrics.COMPLETED.inc()
+            metrics.AEO_SCORE.observe(event.quality_score)
+            log.info(
+                "job_completed",
+                job_id=event.job_id,
+                duration_seconds=event.duration_seconds,
+                aeo_score=event.quality_score,
+                word_count=event.word_count,
+                quality_passed=event.quality_passed,
+            )
+        case Failed():
+            metrics.FAILED.inc()
+            log.warning("job_failed", job_id=event.job_id, error=event.error, error_code=event.error_code)
+        case Cancelled():
+            metrics.CANCELLED.inc()
+            log.info("job_cancelled", job_id=event.job_id)

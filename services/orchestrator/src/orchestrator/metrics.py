@@ -1,0 +1,25 @@
+"""What Prometheus sees of the orchestrator."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SUBMITTED = Counter("blog_jobs_submitted", "Jobs taken in")
+COMPLETED = Counter("blog_jobs_completed", "Jobs that ended with an article")
+FAILED = Counter("blog_jobs_failed", "Jobs that failed")
+CANCELLED = Counter("blog_jobs_cancelled", "Jobs that were cancelled")
+QUALITY_REJECTIONS = Counter("blog_quality_rejections", "Rounds that the quality gate refused")
+AEO_SCORE = Histogram("blog_article_aeo_score", "AEO score of finished articles", buckets=range(40, 101, 5))
+STAGE_SECONDS = Histogram(
+    "blog_stage_duration_seconds",
+    "From sending a stage's command to its completion",
+    ["stage"],
+    buckets=(0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200),
+)
+
+PENDING = Gauge("blog_jobs_pending", "Jobs that wait for a slot")
+RUNNING = Gauge("blog_jobs_running", "Jobs that hold a slot")
+OLDEST = Gauge("blog_job_duration_seconds", "How long the oldest running job has run; 0 when none runs")
+OUTBOX = Gauge("blog_outbox_messages", "Messages that wait to be sent")
+OUTBOX_AGE = Gauge("blog_outbox_age_seconds", "How long the oldest message has waited to be sent")
+ORPHANS = Gauge("blog_orphans", "Started stages that are in no stream; 0 when all is well")

@@ -1,0 +1,171 @@
+-- name: lock_submissions
+-- Take turns on new jobs, so that two replicas with the same submission do not both write it.
+SELECT pg_advisory_xact_lock(hashtextextended(job_id, 0))
+FROM (SELECT unnest($1::text[]) AS job_id ORDER BY 1) AS ordered;
+
+-- name: lock_jobs
+-- Lock jobs in one order everywhere, so that batches cannot deadlock.
+SELECT doc FROM jobs.jobs WHERE job_id = ANY($1::uuid[]) ORDER BY job_id FOR UPDATE;
+
+-- name: insert_jobs
+-- New jobs, with the request and what it says about the article.
+INSERT INTO jobs.jobs (
+    job_id, tenant, batch_id, state, priority, primary_keyword, company_url, language, country, callback_url,
+    created_at, queued_at, run, round, seq, stages_completed, progress_percent, doc, request
+)
+SELECT
+    job_id, tenant, batch_id, 'pending', priority, primary_keyword, company_url, language, country, callback_url,
+    created_at, created_at, 1, 1, 0, 0, 0, '{}', request
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::timestamptz[], $11::json[]
+) AS new (
+    job_id, tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at,
+    request
+);
+
+-- name: update_jobs
+-- The new state of jobs that this transaction has locked or made.
+UPDATE jobs.jobs AS j SET
+    state = n.state, queued_at = n.queued_at, started_at = n.started_at, finished_at = n.finished_at,
+    deadline_at = n.deadline_at, wake_at = n.wake_at, eta_at = n.eta_at, run = n.run, round = n.round, seq = n.seq,
+    current_stage = n.current_stage, stages_completed = n.stages_completed, progress_percent = n.progress_percent,
+    quality_score = n.quality_score, error = n.error, error_code = n.error_code, error_stage = n.error_stage,
+    doc = n.doc
+FROM unnest(
+    $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+    $7::timestamptz[], $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::text[], $13::int[], $14::int[],
+    $15::float8[], $16::text[], $17::text[], $18::text[], $19::json[]
+) AS n (
+    job_id, state, queued_at, started_at, finished_at, deadline_at, wake_at, eta_at, run, round, seq, current_stage,
+    stages_completed, progress_percent, quality_score, error, error_code, error_stage, doc
+)
+WHERE j.job_id = n.job_id;
+
+-- name: open_attempts
+-- Attempts whose commands go out in this transaction.
+INSERT INTO jobs.stage_runs (job_id, stage, run, round, attempt, status, started_at)
+SELECT job_id, stage, run, round, attempt, 'running', started_at
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::timestamptz[])
+    AS n (job_id, stage, run, round, attempt, started_at);
+
+-- name: close_attempts
+-- How attempts ended.
+UPDATE jobs.stage_runs AS r SET
+    status = n.status, finished_at = n.finished_at, worker = n.worker, error_code = n.error_code, error = n.error
+FROM unnest(
+    $1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
+    $10::text[]
+) AS n (job_id, stage, run, round, attempt, status, finished_at, worker, error_code, error)
+WHERE r.job_id = n.job_id AND r.stage = n.stage AND r.run = n.run AND r.round = n.round AND r.attempt = n.attempt;
+
+-- name: save_outputs
+-- Stage outputs, by the round they belong to; a retried run replaces what it does again.
+INSERT INTO jobs.stage_outputs (job_id, stage, round, payload)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[])
+ON CONFLICT (job_id, stage, round) DO UPDATE SET payload = excluded.payload;
+
+-- name: save_results
+-- Finished articles.
+INSERT INTO jobs.results (job_id, tenant, slug, headline, primary_keyword, result, created_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::timestamptz[])
+ON CONFLICT (job_id) DO UPDATE SET
+    slug = excluded.slug, headline = excluded.headline, result = excluded.result, created_at = excluded.created_at;
+
+-- name: append_events
+-- Public events, in their order.
+INSERT INTO jobs.events (job_id, seq, type, at, body)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::json[]);
+
+-- name: drop_unsent
+-- Stage commands of stopped jobs that nobody has published yet.
+DELETE FROM jobs.outbox WHERE subject = ANY($1::text[]);
+
+-- name: requests
+-- What clients asked for, to go into stage commands.
+SELECT job_id::text, tenant, request FROM jobs.jobs WHERE job_id = ANY($1::uuid[]);
+
+-- name: outputs
+-- The outputs that stage commands take in.
+SELECT o.job_id::text, o.stage, o.round, o.payload
+FROM jobs.stage_outputs AS o
+JOIN unnest($1::uuid[], $2::text[], $3::int[]) AS n (job_id, stage, round)
+    ON o.job_id = n.job_id AND o.stage = n.stage AND o.round = n.round;
+
+-- name: earlier_articles
+-- A tenant's latest articles, to compare a new one with.
+SELECT slug, headline, primary_keyword, job_id::text FROM jobs.results
+WHERE tenant = $1 AND job_id <> $2::uuid ORDER BY created_at DESC LIMIT 200;
+
+-- name: lock_admission
+-- One admission at a time, over all replicas.
+SELECT pg_advisory_xact_lock(7236830163);
+
+-- name: running_by_tenant
+-- How many slots each tenant holds.
+SELECT tenant, count(*)::int AS running FROM jobs.jobs WHERE state = 'running' GROUP BY tenant;
+
+-- name: candidates
+-- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots.
+SELECT c.job_id::text, c.tenant, c.priority, c.queued_at
+FROM (SELECT DISTINCT tenant, priority FROM jobs.jobs WHERE state = 'pending') AS lane
+CROSS JOIN LATERAL (
+    SELECT job_id, tenant, priority, queued_at FROM jobs.jobs
+    WHERE state = 'pending' AND tenant = lane.tenant AND priority = lane.priority
+    ORDER BY queued_at LIMIT $1
+) AS c;
+
+-- name: due
+-- Running jobs with a deadline or a retry that has come.
+SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 200;
+
+-- name: delete_finished
+-- Jobs that ended before $1, a few at a time so that locks stay short.
+DELETE FROM jobs.jobs WHERE job_id IN (
+    SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
+);
+
+-- name: record_durations
+-- Median and 90th percentile of each stage's latest 200 successful attempts.
+INSERT INTO jobs.stage_durations (stage, median_seconds, p90_seconds, samples, computed_at)
+SELECT
+    stage,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds),
+    count(*),
+    now()
+FROM (
+    SELECT DISTINCT stage FROM jobs.stage_runs WHERE status = 'done'
+) AS known
+CROSS JOIN LATERAL (
+    SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM jobs.stage_runs AS r
+    WHERE r.stage = known.stage AND r.status = 'done' ORDER BY finished_at DESC LIMIT 200
+) AS latest
+GROUP BY stage
+ON CONFLICT (stage) DO UPDATE SET
+    median_seconds = excluded.median_seconds, p90_seconds = excluded.p90_seconds, samples = excluded.samples,
+    computed_at = excluded.computed_at;
+
+-- name: durations
+-- Recorded medians.
+SELECT stage, median_seconds FROM jobs.stage_durations;
+
+-- name: in_flight
+-- Attempts that should be in a stream, for long enough that their command must be there.
+SELECT r.job_id::text, r.stage, r.run, r.round, r.attempt
+FROM jobs.stage_runs AS r JOIN jobs.jobs AS j USING (job_id)
+WHERE r.status = 'running' AND j.state = 'running' AND r.started_at < now() - make_interval(secs => $1)
+ORDER BY r.started_at LIMIT 500;
+
+-- name: unsent
+-- Which of these messages still wait in the outbox.
+SELECT msg_id FROM jobs.outbox WHERE msg_id = ANY($1::text[]);
+
+-- name: counts
+-- For the gauges: waiting, running, and how long the oldest running job has run.
+SELECT
+    count(*) FILTER (WHERE state = 'pending')::int AS pending,
+    count(*) FILTER (WHERE state = 'running')::int AS running,
+    coalesce(max(extract(epoch FROM $1 - admitted.at)) FILTER (WHERE state = 'running'), 0)::float8 AS oldest
+FROM jobs.jobs CROSS JOIN LATERAL (SELECT started_at AS at) AS admitted
+WHERE state IN ('pending', 'running');

@@ -1,0 +1,111 @@
+"""The orchestrator's composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+from nats.aio.client import Client
+
+from chassis import logs
+from chassis.broker import connect as connect_nats
+from chassis.broker import ensure_stream
+from chassis.clock import SystemClock
+from chassis.database import connect as connect_postgres
+from chassis.errors import MigrationError
+from chassis.http import operations_app, serve
+from chassis.lifecycle import every, until
+from contracts import streams
+from orchestrator import metrics
+from orchestrator.advancing import Advancer
+from orchestrator.consumers import consumers
+from orchestrator.job import WakeUp
+from orchestrator.orphans import reconcile
+from orchestrator.settings import Settings
+from orchestrator.store import JobStore
+
+log = logs.get_logger(__name__)
+
+
+async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Advance jobs until ``stop`` is set. Raises ServerUnreachable or MigrationError when it cannot start."""
+    async with AsyncExitStack() as stack:
+        pool = await connect_postgres(settings.database_url, name="orchestrator")
+        stack.push_async_callback(pool.close)
+        await _check_schema(pool)
+        client = await connect_nats(settings.nats_url, "orchestrator")
+        stack.push_async_callback(client.close)
+        js = client.jetstream()
+        for stream in streams.ALL:
+            await ensure_stream(js, stream)
+        store = JobStore(pool, SystemClock())
+        await store.record_durations()
+        advancer = Advancer(store, client)
+        operations = _operations(settings, pool, client, stop)
+        ready.set()
+        log.info("orchestrator_ready", max_concurrent=settings.max_concurrent)
+        await until(
+            stop,
+            *consumers(js, advancer),
+            every(
+                1,
+                lambda: advancer.admit(settings.max_concurrent),
+                name="admission",
+                wake=advancer.slots_changed,
+            ),
+            every(0.5, lambda: _wake(advancer), name="timers"),
+            every(1, advancer.relay, name="outbox"),
+            every(15, lambda: reconcile(advancer, js), name="orphans"),
+            every(60, store.record_durations, name="durations"),
+            every(600, lambda: _clean_up(store, settings), name="retention"),
+            every(5, lambda: _measure(store), name="metrics"),
+            *operations,
+        )
+
+
+async def _check_schema(pool: asyncpg.Pool) -> None:
+    if await pool.fetchval("SELECT to_regclass('jobs.jobs')") is None:
+        raise MigrationError(
+            "DATABASE_URL: the database has no schema 'jobs'; run 'blog-writer migrate' first"
+        )
+
+
+async def _wake(advancer: Advancer) -> None:
+    await advancer.apply([(job_id, WakeUp()) for job_id in await advancer.store.due()])
+
+
+async def _clean_up(store: JobStore, settings: Settings) -> None:
+    deleted = await store.delete_finished(settings.job_cleanup_days)
+    if deleted:
+        log.info("jobs_deleted", jobs=deleted, older_than_days=settings.job_cleanup_days)
+
+
+async def _measure(store: JobStore) -> None:
+    counts = await store.counts()
+    metrics.PENDING.set(counts["pending"])
+    metrics.RUNNING.set(counts["running"])
+    metrics.OLDEST.set(counts["oldest"])
+    messages, age = await store.outbox.depth(store.pool)
+    metrics.OUTBOX.set(messages)
+    metrics.OUTBOX_AGE.set(age)
+
+
+def _operations(
+    settings: Settings, pool: asyncpg.Pool, client: Client, stop: asyncio.Event
+) -> list[Coroutine[Any, Any, None]]:
+    if not settings.operations_port:
+        return []
+
+    async def problems() -> dict[str, str]:
+        found = {} if client.is_connected else {"nats": "not connected"}
+        try:
+            await pool.execute("SELECT 1", timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            found["postgres"] = str(error) or type(error).__name__
+        return found
+
+    app = operations_app(lambda: True, problems)
+    return [serve(app, "0.0.0.0", settings.operations_port, None, stop)]

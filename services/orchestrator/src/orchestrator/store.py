@@ -1,0 +1,199 @@
+"""The batch store: locks the rows of a batch of inputs, folds them through the machine, writes all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from chassis import logs
+from chassis.broker import Outgoing
+from chassis.clock import Clock
+from chassis.database import Queries
+from chassis.outbox import Numbered, Outbox
+from contracts import codec
+from contracts.articles import ArticleReference
+from contracts.commands import SubmitJob
+from contracts.ids import JobId
+from contracts.payloads import Payload
+from contracts.stages import STAGES, StageId
+from orchestrator.fold import Folded, Happening, Refused, Verdict, fold
+from orchestrator.job import Admit, CommandLost, Emit, Job, SendStage, StopStages
+from orchestrator.messages import Material, OutputKey, event_message, job_stage_subjects, stage_message
+from orchestrator.schedule import Candidate, pick
+from orchestrator.writes import of_kind, write
+
+log = logs.get_logger(__name__)
+
+_payload: msgspec.json.Decoder[Payload] = msgspec.json.Decoder(Payload)
+
+
+class Advanced(msgspec.Struct):
+    """A committed batch, and what is left to do outside the database."""
+
+    verdicts: list[Verdict]
+    messages: list[Numbered]
+    """To publish; they are in the outbox until then."""
+    stopped: list[JobId]
+    """Jobs whose stages are to be stopped at the workers."""
+    jobs: dict[JobId, Job]
+    """Those that changed."""
+    effects: list[tuple[JobId, Any]]
+
+
+class JobStore:
+    """Jobs in Postgres."""
+
+    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+        self.pool = pool
+        self.outbox = Outbox("jobs")
+        self._clock = clock
+        self._queries = Queries.load("orchestrator")
+        self._durations: dict[StageId, float] = {}
+
+    async def advance(self, batch: Sequence[Happening]) -> Advanced:
+        """Apply a batch of inputs, of any jobs, in one transaction."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await self._advance(connection, batch)
+
+    async def admit(self, slots: int) -> Advanced:
+        """Give free slots to pending jobs. At most ``slots`` jobs run, whatever other replicas do meanwhile."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(self._queries["lock_admission"])
+            running = {
+                row["tenant"]: row["running"] for row in await self._fetch(connection, "running_by_tenant")
+            }
+            free = slots - sum(running.values())
+            if free <= 0:
+                return Advanced([], [], [], {}, [])
+            rows = await self._fetch(connection, "candidates", free)
+            candidates = [
+                Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows
+            ]
+            picked = pick(candidates, running, free, self._clock.now())
+            return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
+
+    async def due(self) -> list[JobId]:
+        """Return running jobs that have something due."""
+        return [JobId(row["job_id"]) for row in await self._fetch(self.pool, "due", self._clock.now())]
+
+    async def delete_finished(self, days: float) -> int:
+        """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
+        before = self._clock.now() - timedelta(days=days)
+        deleted = 0
+        while count := int((await self.pool.execute(self._queries["delete_finished"], before)).split()[-1]):
+            deleted += count
+        return deleted
+
+    async def record_durations(self) -> None:
+        """Compute how long stages usually take, and use it for the estimates from now on."""
+        await self.pool.execute(self._queries["record_durations"])
+        rows = await self._fetch(self.pool, "durations")
+        self._durations = {StageId(row["stage"]): row["median_seconds"] for row in rows}
+
+    async def counts(self) -> asyncpg.Record:
+        """Return ``pending``, ``running`` and ``oldest`` (seconds the oldest running job has run)."""
+        return (await self._fetch(self.pool, "counts", self._clock.now()))[0]
+
+    async def in_flight(self, older_than_seconds: float) -> list[tuple[JobId, CommandLost]]:
+        """Return the attempts that run for longer than that, as what they are if their command is lost."""
+        rows = await self._fetch(self.pool, "in_flight", older_than_seconds)
+        return [
+            (
+                JobId(row["job_id"]),
+                CommandLost(StageId(row["stage"]), row["run"], row["round"], row["attempt"]),
+            )
+            for row in rows
+        ]
+
+    async def unsent(self, message_ids: Sequence[str]) -> set[str]:
+        """Return which messages still wait in the outbox."""
+        return {row["msg_id"] for row in await self._fetch(self.pool, "unsent", list(message_ids))}
+
+    async def _fetch(self, connection: Any, name: str, *arguments: Any) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await connection.fetch(self._queries[name], *arguments)
+        return rows
+
+    async def _advance(self, connection: Any, batch: Sequence[Happening]) -> Advanced:
+        rows = await self._lock(connection, batch)
+        now = self._clock.now()
+        folded = fold(rows, batch, now)
+        for (job_id, happened), verdict in zip(batch, folded.verdicts, strict=True):
+            if isinstance(verdict, Refused):
+                log.error(
+                    "input_refused", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
+                )
+        if not folded.jobs:
+            return Advanced(folded.verdicts, [], [], {}, [])
+        await write(connection, self._queries, folded, self._durations, now)
+        stopped = [job_id for job_id, _ in of_kind(folded.effects, StopStages)]
+        if stopped:
+            names = [subject for job_id in stopped for subject in job_stage_subjects(job_id)]
+            await connection.execute(self._queries["drop_unsent"], names)
+        messages = await self._messages(connection, folded, repeat=f"{now.timestamp():.3f}")
+        numbers = await self.outbox.append(connection, messages)
+        numbered = list(zip(numbers, messages, strict=True))
+        return Advanced(folded.verdicts, numbered, stopped, folded.jobs, folded.effects)
+
+    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> dict[JobId, Job]:
+        new = [job_id for job_id, happened in batch if isinstance(happened, SubmitJob)]
+        if new:
+            await connection.execute(self._queries["lock_submissions"], new)
+        rows = await self._fetch(connection, "lock_jobs", list({job_id for job_id, _ in batch}))
+        jobs = [codec.decode(row["doc"], Job) for row in rows]
+        return {job.job_id: job for job in jobs}
+
+    async def _messages(self, connection: Any, folded: Folded, repeat: str) -> list[Outgoing]:
+        """Return the batch's messages in the order in which they were decided. Stopped jobs start nothing."""
+        sends = [
+            (job_id, send)
+            for job_id, send in of_kind(folded.effects, SendStage)
+            if not folded.jobs[job_id].finished
+        ]
+        material = await self._material(connection, folded.jobs, sends)
+        messages = []
+        for job_id, effect in folded.effects:
+            if isinstance(effect, Emit):
+                messages.append(event_message(effect.event))
+            elif isinstance(effect, SendStage) and not folded.jobs[job_id].finished:
+                again = repeat if effect.repeated else ""
+                messages.append(stage_message(folded.jobs[job_id], effect, material, again))
+        return messages
+
+    async def _material(
+        self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]
+    ) -> Material:
+        if not sends:
+            return Material({}, {}, {})
+        ids = list({job_id for job_id, _ in sends})
+        requests = {
+            row["job_id"]: row["request"].encode() for row in await self._fetch(connection, "requests", ids)
+        }
+        keys = list(
+            {(job_id, stage.value, number) for job_id, send in sends for stage, number in send.reads.items()}
+        )
+        outputs: dict[OutputKey, Payload] = {}
+        if keys:
+            columns = [list(column) for column in zip(*keys, strict=True)]
+            for row in await self._fetch(connection, "outputs", *columns):
+                outputs[row["job_id"], row["stage"], row["round"]] = _payload.decode(row["payload"])
+        return Material(requests, outputs, await self._earlier(connection, jobs, sends))
+
+    async def _earlier(
+        self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]
+    ) -> dict[str, list[ArticleReference]]:
+        wanting = [
+            job_id
+            for job_id, send in sends
+            if "earlier_articles" in STAGES[send.stage].input.__struct_fields__
+        ]
+        return {
+            job_id: [
+                ArticleReference(**dict(row))
+                for row in await self._fetch(connection, "earlier_articles", jobs[job_id].tenant, job_id)
+            ]
+            for job_id in wanting
+        }

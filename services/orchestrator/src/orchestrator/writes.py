@@ -1,0 +1,155 @@
+"""From a folded batch to set-based SQL: every kind of row is written by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from chassis.database import Queries
+from contracts import codec
+from contracts.events import event_type
+from contracts.ids import JobId
+from contracts.payloads import Inline
+from contracts.stages import StageId
+from orchestrator.eta import remaining_seconds
+from orchestrator.fold import Folded
+from orchestrator.job import CloseAttempt, Effect, Emit, Job, SaveOutput, SaveResult, SendStage
+from orchestrator.pipeline import current_stage, progress_percent, stages_completed, wake_at
+
+Row = tuple[Any, ...]
+E = TypeVar("E", bound=Effect)
+
+
+async def write(
+    connection: Any, queries: Queries, folded: Folded, durations: Mapping[StageId, float], now: datetime
+) -> None:
+    """Write jobs, attempts, outputs, results and events of a batch."""
+    effects = folded.effects
+    await _each(connection, queries["insert_jobs"], _new_jobs(folded))
+    await _each(
+        connection, queries["update_jobs"], (_job_row(job, durations, now) for job in folded.jobs.values())
+    )
+    await _each(connection, queries["open_attempts"], _opened(effects, now))
+    await _each(connection, queries["close_attempts"], _closed(effects))
+    await _each(connection, queries["save_outputs"], _outputs(effects))
+    await _each(connection, queries["save_results"], _results(folded, now))
+    await _each(connection, queries["append_events"], _events(effects))
+
+
+async def _each(connection: Any, statement: str, rows: Iterable[Row]) -> None:
+    """Run a statement whose parameters are columns; nothing to write is no statement."""
+    columns = list(zip(*rows, strict=True))
+    if columns:
+        await connection.execute(statement, *map(list, columns))
+
+
+def of_kind(effects: Sequence[tuple[JobId, Effect]], kind: type[E]) -> list[tuple[JobId, E]]:
+    """Return the effects of one kind, with their jobs."""
+    return [(job_id, effect) for job_id, effect in effects if isinstance(effect, kind)]
+
+
+def _new_jobs(folded: Folded) -> list[Row]:
+    return [
+        (
+            job_id,
+            folded.jobs[job_id].tenant,
+            request.batch_id,
+            request.priority,
+            request.primary_keyword,
+            request.company_url,
+            request.language,
+            request.country,
+            request.callback_url,
+            folded.jobs[job_id].created_at,
+            codec.encode(request).decode(),
+        )
+        for job_id, request in folded.requests.items()
+    ]
+
+
+def _job_row(job: Job, durations: Mapping[StageId, float], now: datetime) -> Row:
+    remaining = remaining_seconds(job, durations, now)
+    return (
+        job.job_id,
+        job.state.value,
+        job.queued_at,
+        job.started_at,
+        job.finished_at,
+        job.deadline_at,
+        wake_at(job),
+        now + timedelta(seconds=remaining) if wake_at(job) else None,
+        job.run,
+        job.round,
+        job.seq,
+        current_stage(job),
+        stages_completed(job),
+        progress_percent(job),
+        job.summary.aeo_score if job.summary else max((report.score for report in job.rounds), default=None),
+        job.error,
+        job.error_code,
+        job.error_stage,
+        codec.encode(job).decode(),
+    )
+
+
+def _opened(effects: Sequence[tuple[JobId, Effect]], now: datetime) -> list[Row]:
+    return [
+        (job_id, sent.stage.value, sent.run, sent.round, sent.attempt, now)
+        for job_id, sent in of_kind(effects, SendStage)
+        if not sent.repeated
+    ]
+
+
+def _closed(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
+    return [
+        (
+            job_id,
+            e.stage.value,
+            e.run,
+            e.round,
+            e.attempt,
+            e.status,
+            e.finished_at,
+            e.worker,
+            e.error_code,
+            e.error,
+        )
+        for job_id, e in of_kind(effects, CloseAttempt)
+    ]
+
+
+def _outputs(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
+    """Return the last output of each stage and round: one statement may not touch a row twice."""
+    latest = {
+        (job_id, e.stage.value, e.round): codec.encode(e.output) for job_id, e in of_kind(effects, SaveOutput)
+    }
+    return [(*key, payload) for key, payload in latest.items()]
+
+
+def _results(folded: Folded, now: datetime) -> list[Row]:
+    rows = []
+    for job_id, effect in of_kind(folded.effects, SaveResult):
+        job = folded.jobs[job_id]
+        assert job.summary is not None  # noqa: S101  the machine sets it with the result
+        assert isinstance(effect.result, Inline)  # noqa: S101  the last stage's output is never stored by reference
+        result = bytes(effect.result.value).decode()
+        rows.append(
+            (job_id, job.tenant, job.summary.slug, job.summary.headline, job.primary_keyword, result, now)
+        )
+    return rows
+
+
+def _events(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
+    return [
+        (
+            job_id,
+            emit.event.seq,
+            event_type(emit.event),
+            emit.event.at,
+            msgspec.json.encode(emit.event).decode(),
+        )
+        for job_id, emit in of_kind(effects, Emit)
+    ]
