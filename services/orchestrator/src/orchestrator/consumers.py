@@ -54,8 +54,9 @@ async def _consume(
 ) -> None:
     async def handle(messages: list[Msg]) -> None:
         readable = await _readable(messages, decode)
-        for message, verdict in zip(readable, await _applied(advancer, list(readable.values())), strict=True):
-            await _settle(message, readable[message], verdict)
+        verdicts = await _applied(advancer, [happening for _, happening in readable])
+        for (message, happening), verdict in zip(readable, verdicts, strict=True):
+            await _settle(message, happening, verdict)
 
     async def recover() -> None:
         await ensure_stream(js, stream)
@@ -64,12 +65,14 @@ async def _consume(
     await pull(js, stream.name, durable, lambda: BATCH, handle, recover=recover)
 
 
-async def _readable(messages: Sequence[Msg], decode: Callable[[bytes], Happening]) -> dict[Msg, Happening]:
+async def _readable(
+    messages: Sequence[Msg], decode: Callable[[bytes], Happening]
+) -> list[tuple[Msg, Happening]]:
     """Decode what can be decoded; the rest can never be, and is put aside with its reason."""
-    readable = {}
+    readable = []
     for message in messages:
         try:
-            readable[message] = decode(message.data)
+            readable.append((message, decode(message.data)))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
             await message.term()
