@@ -1,0 +1,56 @@
+"""Subject → handler: the terminal events of all jobs, from the durable that ``contracts.streams`` describes."""
+
+from __future__ import annotations
+
+import msgspec
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig
+from nats.js.errors import NotFoundError
+
+from chassis import logs
+from chassis.broker import ensure_stream
+from contracts import codec, subjects
+from contracts.streams import EVENTS
+from notifier.intake import Intake
+
+log = logs.get_logger(__name__)
+
+CONSUMER = EVENTS.consumers[0]
+RETRY_SECONDS = 2.0
+"""After which an event comes again that could not be noted."""
+
+
+def subscribe(broker: NatsBroker, intake: Intake) -> None:
+    """Bind ``intake`` to the durable. An event is acked once its delivery is committed, or when none is wanted."""
+
+    async def on_ended(message: NatsMessage) -> None:
+        try:
+            await intake.take(codec.decode_event(message.body))
+        except msgspec.DecodeError as error:
+            log.error("event_unreadable", subject=message.raw_message.subject, reason=str(error))  # noqa: TRY400  its own fault, not ours
+            await message.reject()
+        except Exception:
+            log.exception("event_not_noted", subject=message.raw_message.subject)
+            await message.nack(delay=RETRY_SECONDS)
+        else:
+            await message.ack()
+
+    broker.subscriber(
+        subjects.EVENTS,
+        durable=CONSUMER.durable,
+        stream=JStream(EVENTS.name, declare=False),
+        config=ConsumerConfig(filter_subjects=list(CONSUMER.filters)),
+        pull_sub=PullSub(timeout=5.0),
+        ack_policy=AckPolicy.MANUAL,
+    )(on_ended)
+
+
+async def ensure_consumer(js: JetStreamContext) -> None:
+    """Make the stream and the durable again when NATS has lost them: FastStream would poll nothing for ever."""
+    try:
+        await js.consumer_info(EVENTS.name, CONSUMER.durable)
+    except NotFoundError:
+        await ensure_stream(js, EVENTS)
+        log.warning("consumer_recreated", stream=EVENTS.name, consumer=CONSUMER.durable)

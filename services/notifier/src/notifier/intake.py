@@ -1,0 +1,43 @@
+"""From a job's terminal event to a delivery, whether NATS brings the event or the sweep finds it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chassis import logs
+from contracts.events import Event
+from notifier.payloads import payload
+from notifier.store import DeliveryStore
+
+log = logs.get_logger(__name__)
+
+SWEEP_AGE_SECONDS = 5.0
+"""How long NATS has for bringing an event before the sweep takes it from the table."""
+
+
+class Intake:
+    """Notes deliveries and wakes the sender."""
+
+    def __init__(self, store: DeliveryStore, wake: asyncio.Event, first_delay_seconds: float) -> None:
+        self._store = store
+        self._wake = wake
+        self._first_delay = first_delay_seconds
+
+    async def take(self, event: Event) -> bool:
+        """Note the webhook of a terminal event; False when the job wants none or it was noted before."""
+        job = await self._store.job(event.job_id)
+        if job is None:
+            return False
+        url, result = job
+        noted = await self._store.insert(event.tenant, url, payload(event, result), self._first_delay)
+        if noted:
+            self._wake.set()
+        return noted
+
+    async def sweep(self, within_days: float, older_than_seconds: float = SWEEP_AGE_SECONDS) -> int:
+        """Note the webhooks of ended jobs whose event never came; return how many."""
+        events = await self._store.missed(within_days * 24 * 3600, older_than_seconds)
+        noted = sum([await self.take(event) for event in events])
+        if noted:
+            log.warning("webhooks_recovered", webhooks=noted)
+        return noted

@@ -1,0 +1,40 @@
+"""The notifier's settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from notifier.schedule import LADDER
+
+Secret = Annotated[str, msgspec.Meta(pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$")]
+"""``whsec_`` and 24 to 64 bytes in base64."""
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Read from the environment at start."""
+
+    ENV: ClassVar[dict[str, str]] = {"database_url": "DATABASE_URL", "nats_url": "NATS_URL"}
+
+    database_url: str
+    """Postgres."""
+    nats_url: str
+    """NATS with JetStream."""
+    webhook_secret: Annotated[tuple[Secret, ...], msgspec.Meta(min_length=1)]
+    """What webhooks are signed with; several, with commas between, while one replaces another."""
+    webhook_timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 15
+    """For a whole attempt: name, connection, request and answer."""
+    webhook_retry_seconds: Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=1)] = LADDER
+    """Wait before each attempt, the first included."""
+    webhook_sweep_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10
+    """How often ended jobs without a delivery are looked for."""
+    job_cleanup_days: Annotated[float, msgspec.Meta(gt=0)] = 7
+    """Days for which ended jobs are kept, and looked at by the sweep."""
+    operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    """Port of /health, /ready and /metrics on all addresses; 0 for none."""
+
+    def __repr__(self) -> str:
+        """Show nothing: the secrets belong in no log."""
+        return "Settings(…)"
