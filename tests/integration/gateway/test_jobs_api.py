@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import Any, Self
 
+import asyncpg
+import msgspec
 import pytest
 
 from chassis.broker import connect
@@ -65,8 +67,6 @@ class Workers:
     def outcome(self, command: RunStage) -> Any:
         if command.stage is self.fail_at:
             return StageFail(code="no_sources", reason="nothing was found")
-        import msgspec  # noqa: PLC0415
-
         output = Inline(msgspec.Raw(json.dumps(RESULT).encode()))
         verdict = Verdict(passed=True, score=87.5) if command.stage is StageId.QUALITY else None
         summary = Summary(headline="All about energy", slug="energy", word_count=900, aeo_score=87.5)
@@ -306,7 +306,7 @@ async def test_without_postgres_the_answer_is_try_again(door: Any, postgres_serv
     async with door.gateway():
         await door.submit()
         name = door.database_url.rpartition("/")[2]
-        admin = await __import__("asyncpg").connect(postgres_server.url)
+        admin = await asyncpg.connect(postgres_server.url)
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
         answer = await door.http.get("/jobs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from importlib import resources
 
@@ -34,6 +35,15 @@ async def connect(
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TimeoutError) as error:
         raise ServerUnreachable("DATABASE_URL", str(error) or type(error).__name__) from error
     return pool
+
+
+async def close(pool: asyncpg.Pool) -> None:
+    """Close a pool; connections that are still in use after 5 s are cut."""
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
 
 
 async def _uuids_are_text(connection: asyncpg.Connection) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from contracts.ids import DEFAULT_TENANT
 from gateway.errors import Refusal
@@ -15,9 +17,9 @@ MOST_JOBS = 1000
 
 
 @get("/batches/{batch_id:str}", tags=["jobs"], summary="Status of a batch")
-async def get_batch(batch_id: str, store: Store) -> BatchStatus:
+async def get_batch(batch_id: FromPath[str], store: NamedDependency[Store]) -> BatchStatus:
     """Return a batch's jobs and how they stand."""
     rows, counts = await store.jobs(DEFAULT_TENANT, None, batch_id, MOST_JOBS, 0)
     if not rows:
-        raise Refusal(404, "batch_not_found", f"there is no batch {batch_id}", "batch_id")
+        raise Refusal(404, "batch_not_found", f"there is no batch with batch_id {batch_id}", "batch_id")
     return batch_status(batch_id, rows, counts)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from contracts.ids import DEFAULT_TENANT
@@ -23,9 +24,9 @@ LARGEST_SEQ = 2**31 - 1
 
 @get("/jobs/{job_id:str}/events", tags=["jobs"], summary="Events of a job")
 async def get_events(
-    job_id: str,
-    store: Store,
-    waiting: Waiting,
+    job_id: FromPath[str],
+    store: NamedDependency[Store],
+    waiting: NamedDependency[Waiting],
     request: Request[Any, Any, Any],
     after: Annotated[
         int, QueryParameter(ge=0, le=LARGEST_SEQ, description="Only events with a higher seq.")
@@ -59,12 +60,14 @@ def _resume(request: Request[Any, Any, Any], after: int) -> int:
     return int(last)
 
 
-def _stream(waiting: Waiting, job_id: str, after: int) -> ServerSentEvent:
+def _stream(waiting: Waiting, job_id: FromPath[str], after: int) -> ServerSentEvent:
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return ServerSentEvent(_messages(waiting, job_id, after), headers=headers)
 
 
-async def _messages(waiting: Waiting, job_id: str, after: int) -> AsyncIterator[ServerSentEventMessage]:
+async def _messages(
+    waiting: Waiting, job_id: FromPath[str], after: int
+) -> AsyncIterator[ServerSentEventMessage]:
     async for event in waiting.events(job_id, after):
         if not event.type:
             yield ServerSentEventMessage(comment="still here")

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import MediaType, Request, Response, get, post
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from chassis.clock import Clock
 from chassis.errors import InvalidKey, ObjectMissing
@@ -42,7 +43,7 @@ def checked_id(job_id: str) -> JobId:
 
 @get("/jobs", tags=["jobs"], summary="List jobs")
 async def list_jobs(
-    store: Store,
+    store: NamedDependency[Store],
     status: Annotated[State | None, QueryParameter(description="Only jobs in this state.")] = None,
     batch_id: Annotated[str | None, QueryParameter(description="Only jobs of this batch.")] = None,
     limit: Limit = 20,
@@ -54,7 +55,12 @@ async def list_jobs(
 
 
 @get("/jobs/{job_id:str}/status", tags=["jobs"], summary="Status of a job")
-async def get_status(job_id: str, store: Store, waiting: Waiting, clock: Clock) -> JobStatus:
+async def get_status(
+    job_id: FromPath[str],
+    store: NamedDependency[Store],
+    waiting: NamedDependency[Waiting],
+    clock: NamedDependency[Clock],
+) -> JobStatus:
     """Return a job as it stands; once completed, with its article in ``result``."""
     job = await waiting.job(checked_id(job_id))
     result = await store.result(DEFAULT_TENANT, job.job_id) if job.state == "completed" else None
@@ -62,7 +68,12 @@ async def get_status(job_id: str, store: Store, waiting: Waiting, clock: Clock) 
 
 
 @post("/jobs/{job_id:str}/cancel", status_code=200, tags=["jobs"], summary="Cancel a job")
-async def cancel_job(job_id: str, waiting: Waiting, sender: Sender, clock: Clock) -> Response[Acknowledged]:
+async def cancel_job(
+    job_id: FromPath[str],
+    waiting: NamedDependency[Waiting],
+    sender: NamedDependency[Sender],
+    clock: NamedDependency[Clock],
+) -> Response[Acknowledged]:
     """Stop a job that has not ended.
 
     Answers 200 once the cancellation is committed, 202 when that takes longer than 5 seconds.
@@ -88,7 +99,12 @@ def _refuse_finished(state: str) -> None:
 
 
 @post("/jobs/{job_id:str}/retry", status_code=202, tags=["jobs"], summary="Retry a failed job")
-async def retry_job(job_id: str, waiting: Waiting, sender: Sender, clock: Clock) -> Acknowledged:
+async def retry_job(
+    job_id: FromPath[str],
+    waiting: NamedDependency[Waiting],
+    sender: NamedDependency[Sender],
+    clock: NamedDependency[Clock],
+) -> Acknowledged:
     """Go on with a failed job from the stage that failed; what is done is not done again."""
     number = checked_id(job_id)
     job = await waiting.job(number)
@@ -100,7 +116,9 @@ async def retry_job(job_id: str, waiting: Waiting, sender: Sender, clock: Clock)
 
 
 @get("/jobs/stats", tags=["system"], summary="System statistics")
-async def get_stats(store: Store, settings: Settings, clock: Clock) -> Statistics:
+async def get_stats(
+    store: NamedDependency[Store], settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+) -> Statistics:
     """Return how many jobs there are in each state, and how busy the slots are."""
     counts = await store.counts(DEFAULT_TENANT)
     average = await store.average_duration(DEFAULT_TENANT)
@@ -108,7 +126,7 @@ async def get_stats(store: Store, settings: Settings, clock: Clock) -> Statistic
 
 
 @get("/jobs/errors", tags=["system"], summary="Failed jobs")
-async def get_errors(store: Store, limit: Limit = 20) -> Errors:
+async def get_errors(store: NamedDependency[Store], limit: Limit = 20) -> Errors:
     """Return the latest failed jobs and how often each error code came."""
     rows, counts = await store.errors(DEFAULT_TENANT, limit)
     failed = tuple(
@@ -130,7 +148,10 @@ _ARTICLE_FIELDS = {"text/html": "html_content", "text/markdown": "markdown_conte
 
 @get("/jobs/{job_id:str}/article", tags=["jobs"], summary="The article", media_type=MediaType.HTML)
 async def get_article(
-    job_id: str, store: Store, waiting: Waiting, request: Request[Any, Any, Any]
+    job_id: FromPath[str],
+    store: NamedDependency[Store],
+    waiting: NamedDependency[Waiting],
+    request: Request[Any, Any, Any],
 ) -> Response[str]:
     """Return a completed job's article as HTML, Markdown or JSON, by the ``Accept`` header (HTML by default)."""
     job = await waiting.job(checked_id(job_id))
@@ -142,9 +163,7 @@ async def get_article(
     kind = request.accept.best_match([*_ARTICLE_FIELDS, "application/json"], default="text/html")
     if kind == "application/json":
         return Response(result, media_type="application/json")
-    return Response(
-        msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]], media_type=f"{kind}; charset=utf-8"
-    )
+    return Response(msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]], media_type=str(kind))
 
 
 @get(
@@ -153,7 +172,12 @@ async def get_article(
     summary="A stored file",
     media_type="application/octet-stream",
 )
-async def get_file(job_id: str, name: str, waiting: Waiting, objects: ObjectStore) -> Response[bytes]:
+async def get_file(
+    job_id: FromPath[str],
+    name: FromPath[str],
+    waiting: NamedDependency[Waiting],
+    objects: NamedDependency[ObjectStore],
+) -> Response[bytes]:
     """Return an image or document that was stored with the article."""
     job = await waiting.job(checked_id(job_id))
     try:

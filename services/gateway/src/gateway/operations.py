@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from gateway.problems import DATABASE_ERRORS
 from gateway.schemas import Health
@@ -21,7 +22,9 @@ async def health() -> Health:
 
 
 @get("/ready", tags=["system"], summary="Ready")
-async def ready(store: Store, broker_state: BrokerState) -> Response[Health]:
+async def ready(
+    store: NamedDependency[Store], broker_state: NamedDependency[BrokerState]
+) -> Response[Health]:
     """Answer 200 when jobs can be accepted, which takes Postgres; without NATS they run later."""
     checks = {"postgres": "ok", "nats": broker_state()}
     try:

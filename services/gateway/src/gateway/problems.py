@@ -33,7 +33,13 @@ TITLES = {
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
 
-DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+DATABASE_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """What asyncpg raises when Postgres is away. (Its InterfaceError is also raised for a pool that is closing.)"""
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
@@ -90,7 +96,10 @@ def as_refusal(error: Exception) -> Refusal | None:
 
 
 def _http_error(error: HTTPException) -> Refusal | None:
-    if isinstance(error.__cause__, SerializationException | msgspec.DecodeError | UnicodeDecodeError):
+    unreadable = isinstance(
+        error.__cause__, SerializationException | msgspec.DecodeError | UnicodeDecodeError
+    )
+    if error.status_code == 400 and unreadable:  # noqa: PLR2004  the status says it
         return Refusal(
             400, "invalid_json", f"the body is not JSON: {error.detail.removeprefix('JSON is malformed: ')}"
         )

@@ -12,6 +12,7 @@ from chassis import logs
 from chassis.broker import Publisher
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
+from chassis.database import close
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError, ServerUnreachable
 from chassis.http import serve
@@ -39,7 +40,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         pool = await connect_postgres(
             settings.database_url, name="gateway", max_size=10, patience=DATABASE_PATIENCE_SECONDS
         )
-        stack.callback(pool.terminate)
+        stack.push_async_callback(close, pool)
         await _check_schema(pool)
         store, feed = Store(pool), Feed()
         sender, broker = Sender(store), Broker(settings.nats_url)

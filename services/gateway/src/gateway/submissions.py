@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, post
-from litestar.params import HeaderParameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, JSONBody
 
 from chassis import logs
 from chassis.broker import Publisher
@@ -127,7 +128,7 @@ def _answer(body: bytes, replayed: bool, location: str) -> Response[bytes]:
 
 @post("/write-async", status_code=202, tags=["jobs"], summary="Submit a job")
 async def write_async(
-    data: WriteRequest, intake: Intake, idempotency_key: IdempotencyKey = None
+    data: JSONBody[WriteRequest], intake: NamedDependency[Intake], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """Accept an article and answer at once.
 
@@ -139,7 +140,7 @@ async def write_async(
 
 @post("/write-batch", status_code=202, tags=["jobs"], summary="Submit several jobs")
 async def write_batch(
-    data: BatchRequest, intake: Intake, idempotency_key: IdempotencyKey = None
+    data: JSONBody[BatchRequest], intake: NamedDependency[Intake], idempotency_key: IdempotencyKey = None
 ) -> Response[bytes]:
     """Accept up to 100 articles, all or none. Follow them at ``polling_url``."""
     batch_id = data.batch_id or f"batch_{uuid.uuid4().hex[:12]}"
@@ -159,7 +160,10 @@ async def write_batch(
 
 @post("/write", status_code=200, tags=["jobs"], summary="Submit a job and wait for its article")
 async def write(
-    data: WriteRequest, intake: Intake, waiting: Waiting, idempotency_key: IdempotencyKey = None
+    data: JSONBody[WriteRequest],
+    intake: NamedDependency[Intake],
+    waiting: NamedDependency[Waiting],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Return the article itself once it is done, which takes minutes.
 

@@ -14,6 +14,7 @@ from chassis import logs
 from chassis.broker import connect as connect_nats
 from chassis.broker import ensure_stream
 from chassis.clock import SystemClock
+from chassis.database import close
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
 from chassis.http import operations_app, serve
@@ -34,7 +35,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     """Advance jobs until ``stop`` is set. Raises ServerUnreachable or MigrationError when it cannot start."""
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(settings.database_url, name="orchestrator")
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(close, pool)
         await _check_schema(pool)
         client = await connect_nats(settings.nats_url, "orchestrator")
         stack.push_async_callback(client.close)
