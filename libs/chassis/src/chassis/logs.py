@@ -24,7 +24,7 @@ def configure(level: str = "info", json: bool | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso"),
         *([structlog.processors.format_exc_info] if as_json else []),
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else _coloured()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -52,3 +52,8 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def _coloured() -> structlog.dev.ConsoleRenderer:
+    """Return the renderer for terminals; its tracebacks show no variables, which may hold secrets."""
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

@@ -1,0 +1,1 @@
+"""One file for each thing outside: it maps the outside's types and errors to ours."""

@@ -1,0 +1,121 @@
+"""From HTML to a page: main text as Markdown, and what the page says of itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urldefrag
+
+import lxml.html
+import msgspec
+import trafilatura
+from lxml.etree import ParserError
+
+from stage_workers.ports import Page
+
+MOST_LINKS = 500
+_HIDDEN = "//*[@hidden or @aria-hidden='true' or contains(translate(@style, ' ', ''), 'display:none')]"
+_ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
+
+
+class Facts(msgspec.Struct):
+    """What trafilatura finds about a page."""
+
+    title: str = ""
+    author: str | None = None
+    sitename: str | None = None
+    date: str | None = None
+    description: str | None = None
+
+
+def read_page(url: str, html: str, fetched_at: datetime) -> Page | None:
+    """Return the page, or None when there is no text on it. Takes CPU: call it in a thread."""
+    tree = _tree(html)
+    if tree is None:
+        return None
+    links, json_ld, language = _links(tree, url), _json_ld(tree), tree.get("lang")
+    _drop_hidden(tree)
+    text = _text(lxml.html.tostring(tree, encoding="unicode"))
+    if not text:
+        return None
+    facts = _facts(html, url)
+    return Page(
+        url=url,
+        title=_first(tree.xpath("//title/text()")) or facts.title,
+        text=text,
+        description=_first(tree.xpath("//meta[@name='description']/@content")) or facts.description or "",
+        language=language or None,
+        author=facts.author,
+        site_name=_first(tree.xpath("//meta[@property='og:site_name']/@content")) or facts.sitename,
+        published=facts.date,
+        links=links,
+        json_ld=json_ld,
+        fetched_at=fetched_at,
+    )
+
+
+def _tree(html: str) -> Any:
+    try:
+        return lxml.html.document_fromstring(html.encode("utf-8", "replace"), parser=_parser())
+    except (ParserError, ValueError):
+        return None
+
+
+def _parser() -> Any:
+    return lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+
+
+def _text(html: str) -> str:
+    options: dict[str, Any] = {
+        "output_format": "markdown",
+        "include_comments": False,
+        "include_tables": True,
+        "include_links": False,
+        "include_images": False,
+        "favor_recall": True,
+    }
+    text = trafilatura.extract(html, **options) or trafilatura.html2txt(html) or ""
+    return _ZERO_WIDTH.sub("", text).strip()
+
+
+def _facts(html: str, url: str) -> Facts:
+    found = trafilatura.extract_metadata(html, default_url=url)
+    return msgspec.convert(found, Facts, from_attributes=True) if found is not None else Facts()
+
+
+def _first(values: list[str]) -> str:
+    return " ".join(values[0].split()) if values else ""
+
+
+def _links(tree: Any, url: str) -> tuple[str, ...]:
+    tree.make_links_absolute(url, handle_failures="ignore")
+    found = (urldefrag(link)[0] for link in tree.xpath("//a/@href"))
+    return tuple(dict.fromkeys(link for link in found if link.startswith(("http://", "https://"))))[
+        :MOST_LINKS
+    ]
+
+
+def _json_ld(tree: Any) -> tuple[dict[str, Any], ...]:
+    """Return the objects of all blocks that can be read, lists and graphs opened up."""
+    objects: list[dict[str, Any]] = []
+    for text in map(str, tree.xpath("//script[@type='application/ld+json']/text()")):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                graph = item.get("@graph")
+                objects += (
+                    [part for part in graph if isinstance(part, dict)] if isinstance(graph, list) else [item]
+                )
+    return tuple(objects)
+
+
+def _drop_hidden(tree: Any) -> None:
+    """Take out what a reader does not see: a favourite place for instructions to machines."""
+    for element in tree.xpath(_HIDDEN):
+        if element.getparent() is not None and element.tag not in {"html", "body"}:
+            element.drop_tree()

@@ -1,0 +1,126 @@
+"""One bounded HTTP GET: redirects by hand, a total deadline, a cap on decoded bytes.
+
+The client is built in one place, so that a guard of outgoing connections has one place to go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import msgspec
+
+from stage_workers.errors import FetchFailed
+
+TOTAL_SECONDS = 20.0
+"""For everything: connecting, redirects, headers, body."""
+MOST_BYTES = 5 * 1024 * 1024
+"""Of a decoded body."""
+MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DECODERS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """An answer with status 2xx."""
+
+    url: str
+    """Where it came from, after redirects."""
+    content_type: str
+    """Lower case, without parameters."""
+    charset: str | None
+    body: bytes
+
+
+def new_client(user_agent: str) -> httpx.AsyncClient:
+    """Return the client that all page requests go through."""
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        timeout=httpx.Timeout(10.0, connect=5.0),
+        limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),
+        headers={"User-Agent": user_agent, "Accept-Encoding": "identity", "Accept": "text/html,*/*;q=0.5"},
+    )
+
+
+async def get(client: httpx.AsyncClient, url: str) -> Fetched:
+    """Return the answer at ``url``. Raises FetchFailed with a code that says why there is none."""
+    try:
+        async with asyncio.timeout(TOTAL_SECONDS):
+            return await _follow(client, url)
+    except TimeoutError as error:
+        raise FetchFailed(
+            url, "timeout", f"{url} did not answer in {TOTAL_SECONDS:.0f} s", transient=True
+        ) from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+        raise FetchFailed(
+            url, "invalid_url", f"{url} is no address to read: {error}", transient=False
+        ) from error
+    except httpx.TimeoutException as error:
+        raise FetchFailed(url, "timeout", f"{url} did not answer in time", transient=True) from error
+    except httpx.HTTPError as error:
+        raise _connection_failure(url, error) from error
+
+
+async def _follow(client: httpx.AsyncClient, url: str) -> Fetched:
+    seen = [url]
+    while True:
+        async with client.stream("GET", seen[-1]) as response:
+            location = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or not location:
+                return await _read(response, str(response.url))
+        target = urljoin(seen[-1], location)
+        if urlsplit(target).scheme not in {"http", "https"}:
+            raise FetchFailed(url, "invalid_url", f"{url} redirects to {target[:200]}", transient=False)
+        if target in seen or len(seen) > MOST_REDIRECTS:
+            reason = f"{url} redirects more than {MOST_REDIRECTS} times or in a circle"
+            raise FetchFailed(url, "too_many_redirects", reason, transient=False)
+        seen.append(target)
+
+
+async def _read(response: httpx.Response, url: str) -> Fetched:
+    status = response.status_code
+    if not response.is_success:
+        transient = status >= 500 or status in {408, 425, 429}  # noqa: PLR2004  server errors
+        raise FetchFailed(url, f"http_{status}", f"{url} answered {status}", transient=transient)
+    body = b"".join([part async for part in _decoded(response, url)])
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Fetched(url, kind, response.charset_encoding, body)
+
+
+async def _decoded(response: httpx.Response, url: str) -> AsyncIterator[bytes]:
+    """Yield the body, never decoding more than is allowed: a few bytes of gzip can hold gigabytes."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "", *_DECODERS}:
+        raise FetchFailed(url, "unsupported_encoding", f"{url} is encoded as {encoding}", transient=False)
+    decoder = zlib.decompressobj(_DECODERS[encoding]) if encoding in _DECODERS else None
+    left = MOST_BYTES
+    async for part in response.aiter_raw():
+        try:
+            data = part if decoder is None else decoder.decompress(part, left + 1)
+        except zlib.error as error:
+            raise FetchFailed(
+                url, "unsupported_encoding", f"{url} is no valid {encoding}", transient=False
+            ) from error
+        left -= len(data)
+        if left < 0:
+            raise FetchFailed(url, "too_large", f"{url} is larger than {MOST_BYTES} bytes", transient=False)
+        yield data
+
+
+def _connection_failure(url: str, error: httpx.HTTPError) -> FetchFailed:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return FetchFailed(url, "dns", f"the name in {url} is not known", transient=True)
+        if isinstance(cause, ssl.SSLError):
+            return FetchFailed(url, "tls", f"{url} has no valid certificate: {cause}", transient=False)
+        cause = cause.__cause__ or cause.__context__
+    return FetchFailed(
+        url, "connect", f"{url} cannot be reached: {str(error) or type(error).__name__}", transient=True
+    )

@@ -1,0 +1,97 @@
+"""Pages over real HTTP: polite, bounded, and read in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, defaultdict
+from types import TracebackType
+from typing import Self
+from urllib.parse import urldefrag, urlsplit
+
+from chassis.clock import SystemClock
+from stage_workers.adapters import sitemaps
+from stage_workers.adapters.extraction import read_page
+from stage_workers.adapters.http_get import Fetched, get, new_client
+from stage_workers.adapters.robots import Robots
+from stage_workers.errors import FetchFailed
+from stage_workers.ports import Page
+
+PER_HOST = 4
+"""Requests to one host at once."""
+KEPT_PAGES = 200
+KEPT_SECONDS = 60.0
+"""Stages that follow one another quickly read a page once; later ones see it as it is then."""
+_READABLE = frozenset({"text/html", "application/xhtml+xml", "text/plain", ""})
+
+
+class HttpPageFetcher:
+    """The PageFetcher of real web sites."""
+
+    def __init__(self, user_agent: str) -> None:
+        self._user_agent = user_agent
+        self._clock = SystemClock()
+        self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
+        self._pages: OrderedDict[str, tuple[float, Page]] = OrderedDict()
+        self._robots = Robots(self._get, user_agent)
+
+    async def __aenter__(self) -> Self:
+        self._client = new_client(self._user_agent)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def page(self, url: str) -> Page:
+        """See PageFetcher."""
+        url = urldefrag(url)[0]
+        kept = self._pages.get(url)
+        if kept is not None and time.monotonic() - kept[0] < KEPT_SECONDS:
+            return kept[1]
+        await self._robots.check(_origin(url), url)
+        page = await self._read(url, await self._get(url))
+        self._pages[url] = (time.monotonic(), page)
+        while len(self._pages) > KEPT_PAGES:
+            self._pages.popitem(last=False)
+        return page
+
+    async def sitemap(self, site: str, *, limit: int) -> tuple[str, ...]:
+        """See PageFetcher."""
+        origin = _origin(site)
+        named = await self._robots.sitemaps(origin)
+        return await sitemaps.addresses(self._get, origin, named, limit)
+
+    async def _get(self, url: str) -> Fetched:
+        async with self._hosts[urlsplit(url).netloc]:
+            return await get(self._client, url)
+
+    async def _read(self, url: str, fetched: Fetched) -> Page:
+        if fetched.content_type not in _READABLE:
+            raise FetchFailed(url, "not_html", f"{url} is {fetched.content_type}, not HTML", transient=False)
+        html = _text(fetched)
+        page = (
+            await asyncio.to_thread(read_page, fetched.url, html, self._clock.now()) if html.strip() else None
+        )
+        if page is None:
+            raise FetchFailed(url, "empty_page", f"{url} has no text", transient=False)
+        return page
+
+
+def _origin(url: str) -> str:
+    """Return scheme and host of an address. Raises FetchFailed when it has none."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise FetchFailed(url, "invalid_url", f"{url} is no http or https address", transient=False)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _text(fetched: Fetched) -> str:
+    """Decode by the header's charset, else UTF-8, else what browsers fall back to."""
+    for charset in (fetched.charset, "utf-8"):
+        try:
+            return fetched.body.decode(charset or "utf-8")
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return fetched.body.decode("windows-1252", "replace")

@@ -1,0 +1,88 @@
+"""Search without a search engine: ranks the company's own pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import bm25s
+import msgspec
+
+from chassis import logs
+from stage_workers.errors import FetchFailed, Transient
+from stage_workers.ports import Hit, Page, PageFetcher
+
+log = logs.get_logger(__name__)
+
+MOST_PAGES = 40
+"""Pages of a site that are read for searching."""
+SNIPPET_CHARACTERS = 240
+
+
+class Index(msgspec.Struct, frozen=True):
+    """Pages and their BM25 weights."""
+
+    pages: tuple[Page, ...]
+    weights: bm25s.BM25
+
+
+class SiteSearch:
+    """The SearchEngine of the company's own site."""
+
+    name = "site"
+
+    def __init__(self, fetcher: PageFetcher) -> None:
+        self._fetcher = fetcher
+        self._index: tuple[tuple[str, ...], asyncio.Future[Index]] | None = None
+
+    async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
+        """See SearchEngine. Raises Transient when no page can be read now."""
+        wanted = (pages or (site,))[:MOST_PAGES]
+        index = await self._of(wanted)
+        return await asyncio.to_thread(_hits, index, query, limit)
+
+    async def _of(self, wanted: tuple[str, ...]) -> Index:
+        """Return the index of these pages; a stage asks for the same ones many times."""
+        if self._index is None or self._index[0] != wanted or _failed(self._index[1]):
+            self._index = (wanted, asyncio.ensure_future(self._read(wanted)))
+        return await asyncio.shield(self._index[1])
+
+    async def _read(self, wanted: Sequence[str]) -> Index:
+        results = await asyncio.gather(*(self._fetcher.page(url) for url in wanted), return_exceptions=True)
+        pages = tuple(page for page in results if isinstance(page, Page))
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, FetchFailed):
+                raise result
+        if not pages:
+            raise Transient("site_unreadable", f"none of the site's {len(wanted)} pages could be read")
+        return await asyncio.to_thread(_indexed, pages)
+
+
+def _failed(index: asyncio.Future[Index]) -> bool:
+    return index.done() and (index.cancelled() or index.exception() is not None)
+
+
+def _indexed(pages: tuple[Page, ...]) -> Index:
+    weights = bm25s.BM25()
+    texts = [f"{page.title} {page.title} {page.description} {page.text}" for page in pages]
+    weights.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
+    return Index(pages, weights)
+
+
+def _hits(index: Index, query: str, limit: int) -> tuple[Hit, ...]:
+    tokens = bm25s.tokenize([query], stopwords=None, show_progress=False)
+    count = min(limit, len(index.pages))
+    numbers, scores = index.weights.retrieve(tokens, k=count, show_progress=False)
+    return tuple(
+        Hit(
+            url=index.pages[number].url,
+            title=index.pages[number].title,
+            snippet=_snippet(index.pages[number]),
+        )
+        for number, score in zip(numbers[0].tolist(), scores[0].tolist(), strict=True)
+        if score > 0
+    )
+
+
+def _snippet(page: Page) -> str:
+    return (page.description or page.text)[:SNIPPET_CHARACTERS]

@@ -1,0 +1,85 @@
+"""The stage workers' composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from faststream.nats import NatsBroker, NatsMessage
+from nats.aio.client import Client
+
+from chassis import logs
+from chassis.broker import connect, ensure_stream, faststream_broker
+from chassis.clock import SystemClock
+from chassis.http import operations_app, serve
+from chassis.lifecycle import until
+from chassis.objects import ObjectStore
+from contracts import codec, streams, subjects
+from contracts.commands import JobCancelled
+from stage_workers.adapters.articles import StoredArticles
+from stage_workers.adapters.cards import CardPainter
+from stage_workers.adapters.extractive import ExtractiveModel
+from stage_workers.adapters.pages import HttpPageFetcher
+from stage_workers.adapters.site_search import SiteSearch
+from stage_workers.attempts import Attempts
+from stage_workers.checkpoints import open_bucket
+from stage_workers.context import Ports
+from stage_workers.payloads import Payloads
+from stage_workers.runner import Runner
+from stage_workers.settings import Settings, chosen_stages
+from stage_workers.stages import REGISTRY
+
+log = logs.get_logger(__name__)
+
+
+async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Run stages until ``stop`` is set, then let running ones end. Raises SettingsError or ServerUnreachable."""
+    stages = chosen_stages(settings.stages)
+    async with AsyncExitStack() as stack:
+        objects = ObjectStore.open(settings.article_store)
+        client = await connect(settings.nats_url, "stage-workers")
+        stack.push_async_callback(client.close)
+        js = client.jetstream()
+        await ensure_stream(js, streams.STAGES)
+        await ensure_stream(js, streams.RESULTS)
+        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent))
+        ports = Ports(
+            model=ExtractiveModel(),
+            images=CardPainter(),
+            search=SiteSearch(fetcher),
+            fetcher=fetcher,
+            store=StoredArticles(objects, settings.public_url),
+        )
+        clock = SystemClock()
+        attempts = Attempts(REGISTRY, ports, Payloads(objects), await open_bucket(js), client, clock)
+        runner = Runner(client, attempts, stages, settings.stage_slots, clock)
+        broker = _control(settings, runner)
+        stack.push_async_callback(broker.stop)
+        await broker.start()
+        ready.set()
+        log.info("stage_workers_ready", stages=len(stages), slots=settings.stage_slots)
+        await until(stop, *runner.loops(), *_operations(settings, client, stop))
+        await runner.drain(settings.drain_seconds)
+
+
+def _control(settings: Settings, runner: Runner) -> NatsBroker:
+    """Return the broker that hears cancellations: core NATS, every worker gets each one."""
+    broker = faststream_broker(settings.nats_url, "stage-workers-control")
+
+    @broker.subscriber(subjects.CANCELLED)
+    async def on_cancelled(message: NatsMessage) -> None:
+        runner.cancel(codec.decode(message.body, JobCancelled).job_id)
+
+    return broker
+
+
+def _operations(settings: Settings, client: Client, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+    if not settings.operations_port:
+        return []
+
+    async def problems() -> dict[str, str]:
+        return {} if client.is_connected else {"nats": "not connected"}
+
+    return [serve(operations_app(lambda: True, problems), "0.0.0.0", settings.operations_port, None, stop)]
