@@ -18,6 +18,8 @@ from notifier.intake import Intake
 log = logs.get_logger(__name__)
 
 CONSUMER = EVENTS.consumers[0]
+FETCH_SECONDS = 1.0
+"""How long one request for events stays open; one that was open while the consumer was lost is silent that long."""
 RETRY_SECONDS = 2.0
 """After which an event comes again that could not be noted."""
 
@@ -42,9 +44,15 @@ def subscribe(broker: NatsBroker, intake: Intake) -> None:
         durable=CONSUMER.durable,
         stream=JStream(EVENTS.name, declare=False),
         config=ConsumerConfig(filter_subjects=list(CONSUMER.filters)),
-        pull_sub=PullSub(timeout=5.0),
+        pull_sub=PullSub(timeout=FETCH_SECONDS),
         ack_policy=AckPolicy.MANUAL,
+        decoder=_undecoded,
     )(on_ended)
+
+
+async def _undecoded(message: NatsMessage) -> bytes:
+    """Leave decoding to the handler: FastStream's own would fail where nobody answers for the message."""
+    return message.body
 
 
 async def ensure_consumer(js: JetStreamContext) -> None:
