@@ -60,10 +60,20 @@ async def _all_acked(jobs) -> bool:
     return info.num_pending == 0 and info.num_ack_pending == 0
 
 
-async def test_an_unreadable_event_is_dropped_and_holds_up_nothing(notifying, jobs, sink, until) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{no json",
+        b'{"type": "unheard_of"}',
+        b'{"type":"cancelled","job_id":"no-uuid","seq":1,"at":"2025-03-01T12:00:00Z","tenant":"default"}',
+    ],
+)
+async def test_an_unreadable_event_is_dropped_and_holds_up_nothing(
+    notifying, jobs, sink, until, body
+) -> None:
     async with notifying():
         await jobs.js.publish(
-            "blog.events.some-job.completed", b"{no json", headers={"content-type": "application/json"}
+            "blog.events.some-job.completed", body, headers={"content-type": "application/json"}
         )
         event = await jobs.end(sink.url)
         await until(lambda: jobs.has(event, "delivered"))

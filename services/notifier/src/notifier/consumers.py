@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncpg
 import msgspec
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
@@ -30,7 +31,7 @@ def subscribe(broker: NatsBroker, intake: Intake) -> None:
     async def on_ended(message: NatsMessage) -> None:
         try:
             await intake.take(codec.decode_event(message.body))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, asyncpg.DataError) as error:
             log.error("event_unreadable", subject=message.raw_message.subject, reason=str(error))  # noqa: TRY400  its own fault, not ours
             await message.reject()
         except Exception:
