@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncpg
 import msgspec
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
@@ -18,6 +19,8 @@ from notifier.intake import Intake
 log = logs.get_logger(__name__)
 
 CONSUMER = EVENTS.consumers[0]
+FETCH_SECONDS = 1.0
+"""How long one request for events stays open; one that was open while the consumer was lost is silent that long."""
 RETRY_SECONDS = 2.0
 """After which an event comes again that could not be noted."""
 
@@ -28,7 +31,7 @@ def subscribe(broker: NatsBroker, intake: Intake) -> None:
     async def on_ended(message: NatsMessage) -> None:
         try:
             await intake.take(codec.decode_event(message.body))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, asyncpg.DataError) as error:
             log.error("event_unreadable", subject=message.raw_message.subject, reason=str(error))  # noqa: TRY400  its own fault, not ours
             await message.reject()
         except Exception:
@@ -42,9 +45,15 @@ def subscribe(broker: NatsBroker, intake: Intake) -> None:
         durable=CONSUMER.durable,
         stream=JStream(EVENTS.name, declare=False),
         config=ConsumerConfig(filter_subjects=list(CONSUMER.filters)),
-        pull_sub=PullSub(timeout=5.0),
+        pull_sub=PullSub(timeout=FETCH_SECONDS),
         ack_policy=AckPolicy.MANUAL,
+        decoder=_undecoded,
     )(on_ended)
+
+
+async def _undecoded(message: NatsMessage) -> bytes:
+    """Leave decoding to the handler: FastStream's own would fail where nobody answers for the message."""
+    return message.body
 
 
 async def ensure_consumer(js: JetStreamContext) -> None:

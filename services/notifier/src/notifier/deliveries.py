@@ -41,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt went."""
 
     reason: str
-    """delivered, dns, connect, tls, timeout, disconnected, invalid_url, or http_<status>."""
+    """delivered, dns, connect, tls, timeout, disconnected, invalid_url, internal_error, or http_<status>."""
     status_code: int | None = None
     retry_after: str | None = None
     """The header as received."""

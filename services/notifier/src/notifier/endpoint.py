@@ -37,6 +37,8 @@ async def post(
     client: httpx.AsyncClient, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
 ) -> Outcome:
     """Post ``body`` and say how it went. Never raises for what the address or the network does."""
+    if not _can_be_called(url):
+        return Outcome(reason="invalid_url")
     outcome = None
     try:
         async with (
@@ -45,10 +47,18 @@ async def post(
         ):
             outcome = _answered(response)
             await _read(response)
-    except (httpx.TransportError, TimeoutError, OSError, *_INVALID) as error:
+    except (httpx.TransportError, TimeoutError, OSError) as error:
         # Once there is a status, the answer is given, whatever becomes of the rest of it.
         return outcome or Outcome(reason=reason_of(error))
     return outcome
+
+
+def _can_be_called(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.host) and (parsed.port or 1) < 2**16
 
 
 def _answered(response: httpx.Response) -> Outcome:
@@ -71,7 +81,6 @@ def reason_of(error: BaseException) -> str:
     """Return the code of what stopped a POST before there was a status."""
     causes = list(_causes(error))
     for kind, reason in (
-        (_INVALID, "invalid_url"),
         (socket.gaierror, "dns"),
         (ssl.SSLError, "tls"),
         ((TimeoutError, httpx.TimeoutException), "timeout"),

@@ -27,7 +27,7 @@ LIMIT 100;
 -- The terminal events of jobs $1 that have no delivery.
 SELECT e.body
 FROM api.events AS e
-WHERE e.job_id = ANY($1::text[])
+WHERE e.job_id = ANY($1::uuid[])
     AND e.type IN ('completed', 'failed', 'cancelled')
     AND NOT EXISTS (SELECT FROM notifier.deliveries AS d WHERE d.job_id = e.job_id AND d.seq = e.seq)
 ORDER BY e.at;
@@ -57,7 +57,7 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) AS free
 WHERE d.id = free.id
-RETURNING d.id, d.job_id, d.seq, d.event, d.url, d.host, d.body, d.attempts, d.claimed_until;
+RETURNING d.id, d.job_id::text, d.seq, d.event, d.url, d.host, d.body, d.attempts, d.claimed_until;
 
 -- name: seconds_until_due
 -- When the next delivery falls due that nobody is at, except those to hosts $1.

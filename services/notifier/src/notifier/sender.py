@@ -97,7 +97,12 @@ class Sender:
     async def _attempt(self, delivery: Delivery) -> None:
         started_at, started = self._clock.now(), time.monotonic()
         signed = headers(self._keys, delivery.message_id, int(started_at.timestamp()), delivery.body)
-        outcome = await post(self._client, delivery.url, signed, delivery.body, self._timeout)
+        try:
+            outcome = await post(self._client, delivery.url, signed, delivery.body, self._timeout)
+        except Exception:
+            # A fault of ours must count as an attempt too, or the webhook would be posted for ever.
+            log.exception("webhook_attempt_crashed", job_id=delivery.job_id)
+            outcome = Outcome(reason="internal_error")
         duration = time.monotonic() - started
         ATTEMPTS.labels(outcome.reason).inc()
         spread = random.random()  # noqa: S311  spreads retries, hides nothing

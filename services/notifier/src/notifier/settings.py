@@ -8,7 +8,10 @@ import msgspec
 
 from notifier.schedule import LADDER
 
-Secret = Annotated[str, msgspec.Meta(pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$")]
+WHSEC_FORMAT = (
+    r"^whsec_(?=[A-Za-z0-9+/]{32,86}=*$)([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+)
+Secret = Annotated[str, msgspec.Meta(pattern=WHSEC_FORMAT)]
 """``whsec_`` and 24 to 64 bytes in base64."""
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)]
 

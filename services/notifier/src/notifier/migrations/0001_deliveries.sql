@@ -2,7 +2,7 @@
 
 CREATE TABLE notifier.deliveries (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    job_id text NOT NULL,
+    job_id uuid NOT NULL,
     tenant text NOT NULL,
     seq integer NOT NULL,
     event text NOT NULL,
