@@ -25,7 +25,6 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     teaser: str
     teaser_many: str
     answer_lead: str
-    intro_lead: str
     attribution: str
     page_question: str
     page_heading: str
