@@ -31,7 +31,7 @@ class ExtractiveModel:
         result: T = await asyncio.to_thread(self._perform, task)
         return result
 
-    def _perform(self, task: Task[Any]) -> Any:  # noqa: PLR0911 - a table of types
+    def _perform(self, task: Task[Any]) -> Any:
         match task:
             case ProfileCompany():
                 return profile.profile(task)

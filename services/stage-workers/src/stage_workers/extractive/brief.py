@@ -45,7 +45,9 @@ def plan(task: WriteBrief) -> BriefOutput:
 
 def relevant(headings: Iterable[str], keyword: str, language: str, known: Phrases) -> list[str]:
     """Return the headings that have to do with the keyword, best first, then the other questions."""
-    usable = [heading for heading in dict.fromkeys(headings) if heading and not is_boilerplate(heading, known)]
+    usable = [
+        heading for heading in dict.fromkeys(headings) if heading and not is_boilerplate(heading, known)
+    ]
     ranked = scores(usable, keyword, language)
     order = sorted(range(len(usable)), key=lambda at: (-ranked[at], at))
     return [usable[at] for at in order if ranked[at] > 0 or is_question(usable[at])]

@@ -14,7 +14,9 @@ FEWEST, MOST = 40, 60
 _FIRSTS, _SECONDS = 20, 60
 
 
-def compose(topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, rank: int = 0) -> tuple[Sentence, ...]:
+def compose(
+    topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, rank: int = 0
+) -> tuple[Sentence, ...]:
     """Return the answer and take its sentences. ``rank`` asks for the next best ones: 1 for the second and so on.
 
     In this order: one run of sentences with the keyword; two runs of one page; a lead-in that names the keyword

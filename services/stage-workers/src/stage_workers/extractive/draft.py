@@ -37,7 +37,9 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     rest = [topic for topic in topics if topic not in picked]
     intro = introduction.introduce(rest, keyword, language, ledger, answer)
     body = _build(picked, rest, round(task.brief.word_target * chosen.stretch), language, ledger)
-    if chosen.lists and not any(isinstance(block, BulletList) for section in body for block in section.blocks):
+    if chosen.lists and not any(
+        isinstance(block, BulletList) for section in body for block in section.blocks
+    ):
         body = _with_list(body, language)
     asked = [section.heading for section in body]
     faq, paa = _ask(rest, picked, language, ledger, asked)
@@ -66,7 +68,7 @@ def _check_material(topics: Sequence[Topic], language: str) -> None:
 
 
 def _avoided(topics: Sequence[Topic], language: str, named: Sequence[str]) -> list[str]:
-    """The sentences that a finding names, whole or in part."""
+    """Return the sentences that a finding names, whole or in part."""
     wanted = [text for text in map(plain, named) if len(text) >= _SHORTEST_NAMED]
     texts = (text for topic in topics for block in topic.blocks for text in sentences(block, language))
     return [text for text in texts if any(text in name or name in text for name in wanted)]
@@ -84,7 +86,7 @@ def _pick(topics: Sequence[Topic], word_target: int, chosen: Choices) -> list[To
 def _build(
     picked: Sequence[Topic], rest: list[Topic], word_target: int, language: str, ledger: Ledger
 ) -> list[Section]:
-    """The sections within the budget; a topic whose words are used up is replaced by the next best page's."""
+    """Return sections within the budget; a topic whose words are used up is replaced by the next best."""
     budget = max((word_target - _OTHER_PARTS) // max(len(picked), 1), _LEAST_BUDGET)
     built = [section for topic in picked if (section := sections.build(topic, budget, language, ledger))]
     spare = sections.choose([topic for topic in rest if not topic.from_questions_page], len(rest), 0.0)
@@ -118,7 +120,11 @@ def _with_list(body: Sequence[Section], language: str) -> list[Section]:
     for at, section in enumerate(body):
         for number, block in enumerate(section.blocks):
             if isinstance(block, Paragraph) and _is_listable(block.sentences, known):
-                blocks = (*section.blocks[:number], BulletList(items=block.sentences), *section.blocks[number + 1 :])
+                blocks = (
+                    *section.blocks[:number],
+                    BulletList(items=block.sentences),
+                    *section.blocks[number + 1 :],
+                )
                 changed[at] = msgspec.structs.replace(section, blocks=blocks)
                 return changed
     return changed

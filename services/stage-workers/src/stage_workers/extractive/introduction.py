@@ -21,7 +21,9 @@ def introduce(
     answered = {source_id for sentence in answer for source_id in sentence.source_ids}
     openings = [topic for topic in topics if not topic.from_questions_page]
     found = windows(openings, keyword, language, phrases(language), ledger, _INTRO_MOST)
-    found = [window for window in found if window.words >= _INTRO_FEWEST and len(window.texts) > 1] or found[:1]
+    found = [window for window in found if window.words >= _INTRO_FEWEST and len(window.texts) > 1] or found[
+        :1
+    ]
     if not found:
         return ()
     best = max(

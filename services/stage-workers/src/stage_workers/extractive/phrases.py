@@ -40,13 +40,15 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def languages() -> frozenset[str]:
     """Return the languages that have phrases."""
     folder = resources.files(__package__) / _FOLDER
-    return frozenset(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return frozenset(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
 
 
 @cache
 def phrases(language: str) -> Phrases:
     """Return the phrases of a BCP 47 language, English ones when there are none."""
-    name = language.split("-")[0].lower()
+    name = language.split("-", maxsplit=1)[0].lower()
     chosen = name if name in languages() else FALLBACK
     text = (resources.files(__package__) / _FOLDER / f"{chosen}.toml").read_text(encoding="utf-8")
     return msgspec.toml.decode(text, type=Phrases)

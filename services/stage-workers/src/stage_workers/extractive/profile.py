@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from stage_workers.extractive.blocks import read
+from stage_workers.blocks import read
 from stage_workers.extractive.phrases import phrases
 from stage_workers.extractive.sentences import is_boilerplate, is_whole, split
 from stage_workers.extractive.tokens import stop_words
@@ -42,7 +42,9 @@ def name_of(titles: Sequence[str]) -> str:
 def language_of(text: str) -> str | None:
     """Return the language whose stop words are the most frequent; None when the text shows none clearly."""
     words = text.casefold().split()
-    shares = {code: sum(word in stop_words(code) for word in words) for code in ("en", "de", "fr", "es", "it", "nl")}
+    shares = {
+        code: sum(word in stop_words(code) for word in words) for code in ("en", "de", "fr", "es", "it", "nl")
+    }
     best = max(shares, key=lambda code: shares[code])
     return best if words and shares[best] > len(words) / 6 else None
 

@@ -44,7 +44,11 @@ def distinct(items: Iterable[QuestionAnswer], known: Sequence[QuestionAnswer] = 
     for item in items:
         others = [*known, *kept]
         new_question = is_new(item.question, (other.question for other in others), _SAME_QUESTION)
-        if item.answer and new_question and is_new(_text(item.answer), (_text(other.answer) for other in others)):
+        if (
+            item.answer
+            and new_question
+            and is_new(_text(item.answer), (_text(other.answer) for other in others))
+        ):
             kept.append(item)
     return kept
 
@@ -65,7 +69,7 @@ def _candidates(topics: Sequence[Topic], known: Phrases) -> Iterator[tuple[str, 
 
 
 def _answer(topic: Topic, language: str, ledger: Ledger, *, leans: bool) -> list[str]:
-    """The first unused sentences; directly under its question an answer may begin with "It"."""
+    """Return the first unused sentences; directly under its question an answer may begin with "It"."""
     known = phrases(language)
     for block in topic.blocks:
         texts: list[str] = []

@@ -27,7 +27,12 @@ def complete(task: AnswerQuestions) -> Questions:
 
 def _used(draft: Draft) -> Iterator[str]:
     items = (*draft.faq, *draft.paa)
-    for sentence in (*draft.direct_answer, *draft.intro, *draft.takeaways, *(s for i in items for s in i.answer)):
+    for sentence in (
+        *draft.direct_answer,
+        *draft.intro,
+        *draft.takeaways,
+        *(s for i in items for s in i.answer),
+    ):
         yield sentence.text
     for section in draft.sections:
         for block in section.blocks:

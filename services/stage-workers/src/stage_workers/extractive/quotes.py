@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stage_workers.extractive.blocks import Block, read
+from stage_workers.blocks import Block, read
 from stage_workers.extractive.phrases import Phrases, phrases
 from stage_workers.extractive.ranking import is_new, scores
 from stage_workers.extractive.sentences import is_boilerplate, is_whole, split
@@ -44,7 +44,7 @@ def usable_part(block: Block, language: str, known: Phrases) -> Block | None:
 
 
 def _paragraph(block: Block, language: str, known: Phrases) -> Block | None:
-    """The longest run of usable sentences, so that the quote stands on the page as one piece."""
+    """Keep the longest run of usable sentences, so that the quote stands on the page as one piece."""
     runs: list[list[str]] = [[]]
     for sentence in split(block.text, language):
         if is_whole(sentence) and not is_boilerplate(sentence, known):

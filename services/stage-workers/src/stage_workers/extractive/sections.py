@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from contracts.articles import Block as ArticleBlock
 from contracts.articles import BulletList, Paragraph, Section, Sentence, Table
-from stage_workers.extractive.blocks import Block
+from stage_workers.blocks import Block
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.phrases import Phrases, phrases
 from stage_workers.extractive.ranking import is_new
@@ -53,8 +53,8 @@ def build(topic: Topic, budget: int, language: str, ledger: Ledger) -> Section |
             written += words_of(part)
     if written < _FEWEST_WORDS:
         return None
-    for block in blocks:
-        ledger.take(*texts_of(block))
+    for part in blocks:
+        ledger.take(*texts_of(part))
     if topic.source.kind != "company":
         lead = Sentence(text=known.attribution.format(title=topic.source.title), connective=True)
         blocks.insert(0, Paragraph(sentences=(lead,)))
@@ -133,7 +133,7 @@ def _paragraphs(
 
 
 def _unbroken(texts: Sequence[str], known: Phrases, ledger: Ledger) -> list[str]:
-    """The unused sentences, without those that lean on a used one before them."""
+    """Return the unused sentences, without those that lean on a used one before them."""
     kept: list[str] = []
     gap = False
     for text in texts:

@@ -14,7 +14,7 @@ _FIRST_WORD = re.compile(r"[\w’']+")
 
 def split(text: str, language: str) -> tuple[str, ...]:
     """Return the sentences of ``text``, each exactly as it stands there."""
-    parts = sentencex.segment(language.split("-")[0].lower(), text)
+    parts = sentencex.segment(language.split("-", maxsplit=1)[0].lower(), text)
     return tuple(part.strip() for part in parts if part.strip())
 
 

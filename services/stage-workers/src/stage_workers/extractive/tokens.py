@@ -24,7 +24,7 @@ _SHORTEST_STEM = 4
 
 @cache
 def stop_words(language: str) -> frozenset[str]:
-    return frozenset(_STOP_WORDS.get(language.split("-")[0].lower(), ()))
+    return frozenset(_STOP_WORDS.get(language.split("-", maxsplit=1)[0].lower(), ()))
 
 
 def tokens(text: str, language: str) -> list[str]:

@@ -7,7 +7,7 @@ import msgspec
 
 from contracts.articles import Sentence, Source
 from contracts.stages import CompanyOutput
-from stage_workers.extractive.blocks import Block, read
+from stage_workers.blocks import Block, read
 from stage_workers.extractive.phrases import Phrases, phrases
 from stage_workers.extractive.quotes import usable_part
 from stage_workers.extractive.ranking import scores
@@ -43,7 +43,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         return Sentence(text=text, source_ids=(self.source.source_id,))
 
 
-def gather(sources: Iterable[Source], keyword: str, language: str, company: CompanyOutput | None = None) -> list[Topic]:
+def gather(
+    sources: Iterable[Source], keyword: str, language: str, company: CompanyOutput | None = None
+) -> list[Topic]:
     """Return the topics of all sources in page order, each with its relevance to the keyword."""
     known = phrases(language)
     topics: list[Topic] = []
@@ -52,7 +54,9 @@ def gather(sources: Iterable[Source], keyword: str, language: str, company: Comp
     weights = {page.url: _KIND_WEIGHT.get(page.kind, 1.0) for page in company.pages} if company else {}
     ranked = scores([f"{topic.heading} {topic.words()}" for topic in topics], keyword, language)
     return [
-        msgspec.structs.replace(topic, score=(score + _bonus(topic, keyword)) * weights.get(topic.source.url, 1.0))
+        msgspec.structs.replace(
+            topic, score=(score + _bonus(topic, keyword)) * weights.get(topic.source.url, 1.0)
+        )
         for topic, score in zip(topics, ranked, strict=True)
     ]
 
@@ -65,11 +69,15 @@ def sentences(block: Block, language: str) -> tuple[str, ...]:
 def _of_source(number: int, source: Source, language: str, known: Phrases) -> list[Topic]:
     topics = []
     for place, (heading, quotes) in enumerate(groupby(source.quotes, key=lambda quote: quote.heading)):
-        parts = (usable_part(block, language, known) for quote in quotes for block in read(quote.text, heading))
+        parts = (
+            usable_part(block, language, known) for quote in quotes for block in read(quote.text, heading)
+        )
         blocks = tuple(block for block in parts if block)
         if blocks:
             topics.append(Topic(place=(number, place), source=source, heading=heading, blocks=blocks))
-    short = [topic for topic in topics if is_question(topic.heading) and word_count(topic.words()) <= _ANSWER_WORDS]
+    short = [
+        topic for topic in topics if is_question(topic.heading) and word_count(topic.words()) <= _ANSWER_WORDS
+    ]
     listed = len(short) >= max(_FAQ_FEWEST, _FAQ_SHARE * len(topics))
     return [msgspec.structs.replace(topic, from_questions_page=listed and topic in short) for topic in topics]
 

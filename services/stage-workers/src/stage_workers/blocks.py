@@ -75,7 +75,7 @@ def _chunks(markdown: str) -> list[list[str]]:
 
 
 def _breaks(chunk: list[str], line: str) -> bool:
-    """A new chunk begins at an empty line, a heading, and where text turns to a list or table or back."""
+    """Say whether a new chunk begins: at an empty line, a heading, where text turns to a list or table or back."""
     if not chunk or not line.strip():
         return bool(chunk)
     if _HEADING.match(line):

@@ -1,0 +1,1 @@
+"""What stands behind the ports, one file a vendor or kind."""
