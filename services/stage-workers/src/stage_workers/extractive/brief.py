@@ -10,7 +10,7 @@ from stage_workers.extractive.sentences import is_boilerplate, is_question
 from stage_workers.extractive.tokens import fold
 from stage_workers.tasks import WriteBrief
 
-WORD_TARGET = 1100
+WORD_TARGET = 1400
 _OUTLINE, _QUESTIONS = 9, 12
 _QUERIES = 24
 _FOUND_QUERIES = 8

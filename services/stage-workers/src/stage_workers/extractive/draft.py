@@ -17,7 +17,7 @@ from stage_workers.tasks import WriteDraft
 from stage_workers.wording import plain, word_count
 
 _FEWEST_SENTENCES, _FEWEST_WORDS = 4, 50
-_OTHER_PARTS = 450
+_OTHER_PARTS = 650
 _SECTION_WORDS = 110
 _FEWEST_SECTIONS, _MOST_SECTIONS = 4, 9
 _LEAST_BUDGET = 70
@@ -33,13 +33,14 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     _check_material(topics, language)
     ledger = Ledger(_avoided(topics, language, chosen.avoid), chosen.likeness)
     answer = direct_answer.compose(topics, keyword, language, ledger, chosen.answer_rank)
-    picked = _pick(topics, task.brief.word_target, chosen)
+    candidates = _candidates(topics, language, chosen)
+    later = [topic for topic in topics if topic not in candidates[:_FEWEST_SECTIONS]]
+    intro = introduction.introduce(later, keyword, language, ledger, answer)
+    built = _build(candidates, round(task.brief.word_target * chosen.stretch), language, ledger)
+    picked = sections.in_reading_order([topic for topic, _ in built])
+    body = [section for topic in picked for other, section in built if other is topic]
     rest = [topic for topic in topics if topic not in picked]
-    intro = introduction.introduce(rest, keyword, language, ledger, answer)
-    body = _build(picked, rest, round(task.brief.word_target * chosen.stretch), language, ledger)
-    if chosen.lists and not any(
-        isinstance(block, BulletList) for section in body for block in section.blocks
-    ):
+    if not any(isinstance(block, BulletList) for section in body for block in section.blocks):
         body = _with_list(body, language)
     asked = [section.heading for section in body]
     faq, paa = _ask(rest, picked, language, ledger, asked)
@@ -74,29 +75,32 @@ def _avoided(topics: Sequence[Topic], language: str, named: Sequence[str]) -> li
     return [text for text in texts if any(text in name or name in text for name in wanted)]
 
 
-def _pick(topics: Sequence[Topic], word_target: int, chosen: Choices) -> list[Topic]:
-    """Topics for the sections; pages of questions are kept for the FAQ unless there is little else."""
-    body = round(word_target * chosen.stretch) - _OTHER_PARTS
-    count = min(max(round(body / _SECTION_WORDS), _FEWEST_SECTIONS), _MOST_SECTIONS)
+def _candidates(topics: Sequence[Topic], language: str, chosen: Choices) -> list[Topic]:
+    """Return the topics for sections, best first; pages of questions are kept for the FAQ unless there is little
+    else. Every second one is spare, for those that turn out to be used up."""
     prose = [topic for topic in topics if not topic.from_questions_page]
     enough = sum(topic.score > 0 for topic in prose) >= _FEWEST_SECTIONS
-    return sections.choose(prose if enough else topics, count, chosen.spread)
+    return sections.choose(
+        prose if enough else topics, 2 * _FEWEST_SECTIONS, 2 * _MOST_SECTIONS, chosen.spread, language
+    )
 
 
 def _build(
-    picked: Sequence[Topic], rest: list[Topic], word_target: int, language: str, ledger: Ledger
-) -> list[Section]:
-    """Return sections within the budget; a topic whose words are used up is replaced by the next best."""
-    budget = max((word_target - _OTHER_PARTS) // max(len(picked), 1), _LEAST_BUDGET)
-    built = [section for topic in picked if (section := sections.build(topic, budget, language, ledger))]
-    spare = sections.choose([topic for topic in rest if not topic.from_questions_page], len(rest), 0.0)
-    spare.sort(key=lambda topic: (-topic.score, topic.place))
-    while spare and len(built) < min(_FEWEST_SECTIONS, len(picked)):
-        topic = spare.pop(0)
+    candidates: Sequence[Topic], word_target: int, language: str, ledger: Ledger
+) -> list[tuple[Topic, Section]]:
+    """Build sections, best first, until the words suffice."""
+    wanted = word_target - _OTHER_PARTS
+    count = min(max(round(wanted / _SECTION_WORDS), _FEWEST_SECTIONS), _MOST_SECTIONS)
+    budget = max(wanted // count, _LEAST_BUDGET)
+    built: list[tuple[Topic, Section]] = []
+    words = 0
+    for topic in candidates:
+        if len(built) == _MOST_SECTIONS or (len(built) >= _FEWEST_SECTIONS and words >= wanted):
+            break
         section = sections.build(topic, budget, language, ledger)
-        if section and section.heading not in {other.heading for other in built}:
-            built.append(section)
-            rest.remove(topic)
+        if section and section.heading not in {other.heading for _, other in built}:
+            built.append((topic, section))
+            words += sum(map(sections.words_of, section.blocks))
     return built
 
 

@@ -23,8 +23,6 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     """How much less each further topic of one page counts."""
     stretch: float = 1.0
     """Factor on the word target."""
-    lists: bool = False
-    """Whether to make a list of short sentences when no page has one."""
     avoid: tuple[str, ...] = ()
     """Texts to leave out."""
 
@@ -54,8 +52,6 @@ def _heed(chosen: Choices, finding: Finding) -> Choices:
         changes["spread"] = chosen.spread + _MORE_SPREAD
     if _any(code, "word", "short", "thin", "section", "faq", "paa", "question", "heading", "length"):
         changes["stretch"] = min(chosen.stretch * _STRETCH, _LONGEST_STRETCH)
-    if "list" in code or "structure" in code:
-        changes["lists"] = True
     return msgspec.structs.replace(chosen, **changes)
 
 

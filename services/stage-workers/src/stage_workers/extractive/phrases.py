@@ -16,6 +16,10 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """First words of sentences that lean on the one before."""
     leaning_words: frozenset[str]
     """Words that point to something elsewhere on the page."""
+    leaning_headings: frozenset[str]
+    """Pronouns with which a heading needs its page to be understood."""
+    questions_page: str
+    """What titles of pages of questions and answers say, in lower case."""
     boilerplate: tuple[str, ...]
     """Marks of text about the web page itself."""
     headlines: tuple[str, ...]

@@ -7,6 +7,7 @@ from stage_workers.blocks import read
 from stage_workers.extractive.phrases import phrases
 from stage_workers.extractive.sentences import is_boilerplate, is_whole, split
 from stage_workers.extractive.tokens import stop_words
+from stage_workers.site.addresses import kind_of
 from stage_workers.tasks import CompanyFacts, PageText, ProfileCompany
 from stage_workers.wording import word_count
 
@@ -25,7 +26,7 @@ def profile(task: ProfileCompany) -> CompanyFacts:
         language=language_of(text) or task.request.language,
         industry="",
         description=_description(task),
-        offers=tuple(_offers(task.pages[1:])),
+        offers=tuple(_offers(task.pages)),
     )
 
 
@@ -71,9 +72,11 @@ def _description(task: ProfileCompany) -> str:
 
 
 def _offers(pages: Sequence[PageText]) -> list[str]:
-    """First cells of tables and short list items of the pages that the stage names as offers."""
+    """Return first cells of tables and short list items of the pages of products and services."""
     found: list[str] = []
     for page in pages:
+        if kind_of(page.url, pages[0].url) != "product":
+            continue
         for block in read(page.text):
             names = [row[0] for row in block.rows[1:]] if block.kind == "table" else list(block.items)
             found += [name for name in names if 0 < word_count(name) <= _LONGEST_OFFER]

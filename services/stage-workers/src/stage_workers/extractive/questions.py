@@ -6,8 +6,8 @@ from contracts.articles import QuestionAnswer, Sentence
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.phrases import Phrases, phrases
 from stage_workers.extractive.ranking import is_new
-from stage_workers.extractive.sentences import is_question, stands_alone
-from stage_workers.extractive.topics import Topic, sentences
+from stage_workers.extractive.sentences import heading_leans, is_question, stands_alone
+from stage_workers.extractive.topics import Topic, relevant, sentences
 from stage_workers.wording import word_count
 
 FAQ_FEWEST, FAQ_MOST = 5, 6
@@ -15,6 +15,7 @@ PAA_FEWEST, PAA_MOST = 3, 4
 _ANSWER_MOST = 60
 _ANSWER_FEWEST = 6
 _SAME_QUESTION = 82.0
+_QUESTIONS_PAGE_BONUS = 0.3
 
 
 def ask(
@@ -24,9 +25,10 @@ def ask(
 
     ``known_questions`` (headings, questions asked already) are not asked again."""
     asked = list(known_questions)
+    threshold = relevant(topics)
     found: list[QuestionAnswer] = []
     for question, topic in _candidates(topics, phrases(language)):
-        if len(found) == count:
+        if len(found) == count or (len(found) >= FAQ_FEWEST + PAA_FEWEST and topic.score < threshold):
             break
         if not is_new(question, asked, _SAME_QUESTION):
             continue
@@ -60,9 +62,13 @@ def _text(answer: Sequence[Sentence]) -> str:
 def _candidates(topics: Sequence[Topic], known: Phrases) -> Iterator[tuple[str, Topic]]:
     ranked = sorted(topics, key=lambda topic: (-topic.score, topic.place))
     ranked = [topic for topic in ranked if topic.score > 0]
-    asking = [topic for topic in ranked if is_question(topic.heading)]
-    yield from ((topic.heading, topic) for topic in asking if topic.from_questions_page)
-    yield from ((topic.heading, topic) for topic in asking if not topic.from_questions_page)
+    asking = [
+        topic for topic in ranked if is_question(topic.heading) and not heading_leans(topic.heading, known)
+    ]
+    asking.sort(
+        key=lambda topic: (-topic.score - _QUESTIONS_PAGE_BONUS * topic.from_questions_page, topic.place)
+    )
+    yield from ((topic.heading, topic) for topic in asking)
     for topic in ranked:
         if topic.heading and topic not in asking:
             yield known.page_question.format(title=topic.source.title, topic=topic.heading), topic

@@ -9,8 +9,8 @@ from stage_workers.blocks import Block
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.phrases import Phrases, phrases
 from stage_workers.extractive.ranking import is_new
-from stage_workers.extractive.sentences import is_question, stands_alone
-from stage_workers.extractive.topics import Topic, sentences
+from stage_workers.extractive.sentences import heading_leans, is_question, stands_alone
+from stage_workers.extractive.topics import Topic, relevant, sentences
 from stage_workers.wording import clip, word_count
 
 _LONGEST_PARAGRAPH = 120
@@ -18,24 +18,35 @@ _QUOTED_SENTENCES = 2
 _FEWEST_WORDS = 25
 _MOST_ROWS = 12
 _LONGEST_HEADING = 90
-_QUESTION_BONUS = 0.15
+_QUESTION_BONUS, _LIST_BONUS = 0.15, 0.3
 _SAME_HEADING = 85.0
 
 
-def choose(topics: Sequence[Topic], count: int, spread: float) -> list[Topic]:
-    """Return up to ``count`` topics: the relevant ones, each further one of a page counting ``spread`` less,
-    in the order of their pages, the page with the best topic first."""
-    left = [topic for topic in topics if topic.score > 0]
+def choose(topics: Sequence[Topic], fewest: int, most: int, spread: float, language: str) -> list[Topic]:
+    """Return up to ``most`` topics, best first, each further one of a page counting ``spread`` less. After the
+    first ``fewest`` only those that are relevant beside the best."""
+    known, threshold = phrases(language), relevant(topics)
+    left = [topic for topic in topics if topic.score > 0 and not heading_leans(topic.heading, known)]
     chosen: list[Topic] = []
     pages: Counter[int] = Counter()
-    while left and len(chosen) < count:
+    while left and len(chosen) < most:
         best = max(left, key=lambda topic: (_value(topic) - spread * pages[topic.place[0]], _order(topic)))
         left.remove(best)
-        if is_new(best.heading, (topic.heading for topic in chosen if topic.heading), _SAME_HEADING):
+        wanted = len(chosen) < fewest or best.score >= threshold
+        if wanted and is_new(
+            best.heading, (topic.heading for topic in chosen if topic.heading), _SAME_HEADING
+        ):
             chosen.append(best)
             pages[best.place[0]] += 1
-    rank = {place: max(_value(topic) for topic in chosen if topic.place[0] == place) for place in pages}
-    return sorted(chosen, key=lambda topic: (-rank[topic.place[0]], topic.place))
+    return chosen
+
+
+def in_reading_order(topics: Sequence[Topic]) -> list[Topic]:
+    """Return the topics in the order of their pages, the page with the best topic first."""
+    best: dict[int, float] = {}
+    for topic in topics:
+        best[topic.place[0]] = max(best.get(topic.place[0], 0.0), _value(topic))
+    return sorted(topics, key=lambda topic: (-best[topic.place[0]], topic.place))
 
 
 def build(topic: Topic, budget: int, language: str, ledger: Ledger) -> Section | None:
@@ -83,7 +94,8 @@ def words_of(block: ArticleBlock) -> int:
 
 
 def _value(topic: Topic) -> float:
-    return topic.score + _QUESTION_BONUS * is_question(topic.heading)
+    lists = any(block.kind != "paragraph" for block in topic.blocks)
+    return topic.score + _QUESTION_BONUS * is_question(topic.heading) + _LIST_BONUS * lists
 
 
 def _order(topic: Topic) -> tuple[int, int]:

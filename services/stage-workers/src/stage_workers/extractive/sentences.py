@@ -33,6 +33,11 @@ def stands_alone(sentence: str, phrases: Phrases) -> bool:
     return words[0] not in phrases.leaning_starts and phrases.leaning_words.isdisjoint(words)
 
 
+def heading_leans(heading: str, phrases: Phrases) -> bool:
+    """Say whether a heading speaks of something that only its page names."""
+    return not phrases.leaning_headings.isdisjoint(word.casefold() for word in _FIRST_WORD.findall(heading))
+
+
 def is_boilerplate(text: str, phrases: Phrases) -> bool:
     """Say whether the text talks of the web page itself: cookies, clicks, sign-ups, rights."""
     folded = text.casefold()

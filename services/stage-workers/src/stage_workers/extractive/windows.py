@@ -11,7 +11,7 @@ from stage_workers.extractive.tokens import mentions
 from stage_workers.extractive.topics import Topic, sentences
 from stage_workers.wording import word_count
 
-_MENTION, _OPENS_WITH_KEYWORD, _OPENING = 0.6, 0.5, 0.3
+_MENTION, _OPENS_WITH_KEYWORD, _OPENING = 0.6, 1.0, 0.5
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):

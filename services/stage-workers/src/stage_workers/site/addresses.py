@@ -15,6 +15,8 @@ Kind = Literal["home", "about", "product", "article", "contact", "legal", "other
 
 class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: dict[Kind, frozenset[str]]
+    questions: dict[Literal["names"], frozenset[str]]
+    listings: dict[Literal["names"], frozenset[str]]
     skipped: dict[Literal["names", "endings"], frozenset[str]]
 
 
@@ -47,6 +49,21 @@ def kind_of(url: str, home: str) -> Kind:
     if without_fragment(url) == without_fragment(home) or not names:
         return "home"
     return next((kind for kind, words in _words().kinds.items() if words & set(names)), "other")
+
+
+def is_listing(url: str) -> bool:
+    """Say whether the page seems to list other pages, like the first page of a blog."""
+    return not _words().listings["names"].isdisjoint(_names(url)[-1:])
+
+
+def is_questions_page(url: str) -> bool:
+    """Say whether the address is that of a page of questions and answers."""
+    return not _words().questions["names"].isdisjoint(_names(url)[-1:])
+
+
+def path_words(url: str) -> str:
+    """Return the words of the address's path."""
+    return _SLUG_BREAKS.sub(" ", " ".join(_names(url)))
 
 
 def title_of(url: str) -> str:

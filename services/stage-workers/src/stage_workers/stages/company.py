@@ -19,6 +19,7 @@ _SITEMAP_LIMIT = 500
 _MOST_PAGES = 200
 _MOST_HEADINGS = 120
 _SUMMARY = 200
+_ABOUT_THE_FIRM = frozenset(("about", "contact", "legal"))
 _KINDS_FIRST = ("home", "product", "about", "article", "other", "contact", "legal")
 
 
@@ -129,8 +130,14 @@ def _unread_pages(urls: Iterable[str], home: str) -> list[SitePage]:
 
 
 def _headings(pages: Sequence[Page]) -> tuple[str, ...]:
-    found = (block.heading for page in pages for block in read(page.text))
+    """Return the headings of pages that say something of the trade, not of the firm or of other pages."""
+    telling = (page for page in pages if _tells(page.url, pages[0].url))
+    found = (block.heading for page in telling for block in read(page.text))
     return tuple(dict.fromkeys(heading for heading in found if heading))[:_MOST_HEADINGS]
+
+
+def _tells(url: str, home: str) -> bool:
+    return addresses.kind_of(url, home) not in _ABOUT_THE_FIRM and not addresses.is_listing(url)
 
 
 def _language_notes(request: ArticleRequest, home: Page) -> list[str]:
