@@ -75,6 +75,8 @@ class CompanyOutput(Part, frozen=True, kw_only=True):
     description: str = ""
     offers: tuple[str, ...] = ()
     pages: tuple[SitePage, ...] = ()
+    headings: tuple[str, ...] = ()
+    """Headings of the pages that were read: what the site writes about."""
     authors: tuple[Author, ...] = ()
     notes: tuple[str, ...] = ()
     """What could not be read, and why."""

@@ -20,7 +20,7 @@ from stage_workers.context import Ports, RunningContext
 from stage_workers.errors import FetchFailed, Permanent, PortError
 from stage_workers.outcome import Done, Fail, Retry
 from stage_workers.payloads import Payloads
-from stage_workers.stages import StageFunction
+from stage_workers.registry import StageFunction
 
 log = logs.get_logger(__name__)
 

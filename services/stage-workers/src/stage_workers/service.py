@@ -27,9 +27,9 @@ from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
 from stage_workers.payloads import Payloads
+from stage_workers.registry import REGISTRY
 from stage_workers.runner import Runner
 from stage_workers.settings import Settings, chosen_stages
-from stage_workers.stages import REGISTRY
 
 log = logs.get_logger(__name__)
 

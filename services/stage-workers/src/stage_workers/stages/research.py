@@ -1,0 +1,128 @@
+"""stage_02: searches, reads pages and keeps the quotes that an article can stand on."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+
+from contracts.articles import Source
+from contracts.stages import CompanyOutput, ResearchInput, ResearchOutput
+from stage_workers.errors import Transient
+from stage_workers.outcome import Done, Fail, Outcome
+from stage_workers.ports import Hit, Page, StageContext
+from stage_workers.reading import key, read_pages
+from stage_workers.site import addresses, quoting
+from stage_workers.tasks import PageText, SelectedQuotes, SelectQuotes
+
+FEWEST_SEARCHES = 20
+_HITS = 8
+_PAGES = 16
+_QUOTES = 30
+_RANK_SMOOTHING = 10
+_NOT_SOURCES = frozenset(("legal", "contact"))
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses that the searches found, best first, and what went wrong."""
+
+    urls: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+async def run(inp: ResearchInput, ctx: StageContext) -> Outcome[ResearchOutput]:
+    """Fails with ``no_sources`` when no page could be read that says something."""
+    queries = _queries(inp)
+    searched = await _search(queries, inp.company, ctx)
+    given = tuple(dict.fromkeys(map(addresses.without_fragment, inp.request.source_urls)))
+    reading = await read_pages((*given, *_to_read(searched.urls, given, inp.company)), ctx)
+    pages = {page.url: page for page in reading.pages.values()}
+    sources = await _sources(inp, tuple(pages.values()), _answered(given, reading.pages), ctx)
+    notes = (*searched.notes, *reading.notes())
+    if not sources:
+        return Fail(code="no_sources", reason=_why_none(len(queries), len(pages), notes))
+    return Done(ResearchOutput(sources=sources, searches=len(queries), pages_read=len(pages), notes=notes))
+
+
+def _queries(inp: ResearchInput) -> tuple[str, ...]:
+    """Return the brief's queries; when they are fewer than twenty, its questions and outline too."""
+    queries = list(dict.fromkeys(inp.brief.queries))
+    keyword = inp.request.primary_keyword
+    offered = (f"{keyword} {offer}" for offer in inp.company.offers)
+    titled = (f"{keyword} {page.title}" for page in inp.company.pages)
+    for extra in (keyword, *inp.brief.questions, *inp.brief.outline, *offered, *titled):
+        if len(queries) < FEWEST_SEARCHES and extra not in queries:
+            queries.append(extra)
+    return tuple(queries)
+
+
+async def _search(queries: Sequence[str], company: CompanyOutput, ctx: StageContext) -> Searched:
+    """Search one after the other, since engines limit their rate. Raises the last Transient if none answered."""
+    scores: defaultdict[str, float] = defaultdict(float)
+    failed: list[Transient] = []
+    pages = tuple(page.url for page in company.pages)
+    for number, query in enumerate(queries, 1):
+        await ctx.progress(f"search {number} of {len(queries)}: {query}", number - 1, len(queries))
+        try:
+            hits = await ctx.checkpoint(
+                key("search", query),
+                tuple[Hit, ...],
+                partial(_ask, query, company.url, pages, ctx),
+            )
+        except Transient as problem:
+            failed.append(problem)
+            continue
+        for place, hit in enumerate(hits):
+            scores[addresses.without_fragment(hit.url)] += 1 / (_RANK_SMOOTHING + place)
+    if failed and len(failed) == len(queries):
+        raise failed[-1]
+    urls = sorted(scores, key=lambda url: (-scores[url], url))
+    notes = (f"{len(failed)} of {len(queries)} searches failed: {failed[-1].reason}",) if failed else ()
+    return Searched(urls=tuple(urls), notes=notes)
+
+
+async def _ask(query: str, site: str, pages: tuple[str, ...], ctx: StageContext) -> tuple[Hit, ...]:
+    return await ctx.search.search(query, site=site, pages=pages, limit=_HITS)
+
+
+def _to_read(found: Sequence[str], given: Sequence[str], company: CompanyOutput) -> tuple[str, ...]:
+    """Sixteen pages: what the searches found, then the company's own; never a legal or contact page."""
+    own = (page.url for page in company.pages if page.kind not in _NOT_SOURCES)
+    wanted = (
+        url
+        for url in dict.fromkeys((*found, *own))
+        if url not in given and not _is_side_page(url, company.url) and addresses.is_page(url)
+    )
+    return tuple(wanted)[:_PAGES]
+
+
+def _is_side_page(url: str, site: str) -> bool:
+    return addresses.is_same_site(url, site) and addresses.kind_of(url, site) in _NOT_SOURCES
+
+
+def _answered(given: Sequence[str], pages: dict[str, Page]) -> frozenset[str]:
+    return frozenset(pages[url].url for url in given if url in pages)
+
+
+async def _sources(
+    inp: ResearchInput, pages: Sequence[Page], given: frozenset[str], ctx: StageContext
+) -> tuple[Source, ...]:
+    """Each page that has quotes, as a source; what two pages both say belongs to the first."""
+    selected: list[tuple[Page, tuple[str, ...]]] = []
+    for number, page in enumerate(pages, 1):
+        await ctx.progress(f"quotes of page {number} of {len(pages)}: {page.title}", number - 1, len(pages))
+        text = PageText(url=page.url, title=page.title, text=page.text)
+        task = SelectQuotes(request=inp.request, brief=inp.brief, page=text, limit=_QUOTES)
+        chosen = await _selected(task, ctx)
+        selected.append((page, chosen.quotes))
+    return await asyncio.to_thread(quoting.sources, selected, given, inp.company.url)
+
+
+async def _selected(task: SelectQuotes, ctx: StageContext) -> SelectedQuotes:
+    return await ctx.checkpoint(key("quotes", task.page.url), SelectedQuotes, lambda: ctx.model.perform(task))
+
+
+def _why_none(searches: int, pages: int, notes: Sequence[str]) -> str:
+    unread = f"; {'; '.join(notes[:5])}" if notes else ""
+    return f"{searches} searches and {pages} pages read gave no sentence to stand on{unread}"

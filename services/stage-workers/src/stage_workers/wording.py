@@ -1,0 +1,38 @@
+"""Words of pages: plain text out of Markdown, and whether some words stand on a page."""
+
+import re
+
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
+_EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
+_ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|>])")
+_RULE = re.compile(r"^\s*\|?[\s:|-]*-{2,}[\s:|-]*\|?\s*$", re.MULTILINE)
+_MARK = re.compile(r"^\s*(?:#{1,6}|[-*+•]|\d{1,3}[.)]|>)\s+", re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """Return inline Markdown without emphasis, links and escapes, white space made single."""
+    unlinked = _LINK.sub(r"\1", text)
+    return " ".join(_ESCAPE.sub(r"\1", _EMPHASIS.sub("", unlinked)).split())
+
+
+def bare(markdown: str) -> str:
+    """Return the words of whole Markdown blocks, without the marks of headings, lists and tables too."""
+    return plain(_MARK.sub("", _RULE.sub("", markdown)).replace("|", " "))
+
+
+def contains(page_text: str, words: str) -> bool:
+    """Say whether ``words`` stand on the page in this order, as they are but for white space and Markdown."""
+    return bare(words) in bare(page_text)
+
+
+def word_count(text: str) -> int:
+    """Return the number of words, divided by white space."""
+    return len(text.split())
+
+
+def clip(text: str, limit: int) -> str:
+    """Return ``text`` cut at a word's end to at most ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit + 1].rpartition(" ")[0]
+    return (head or text[:limit]).rstrip(" ,;:–-")
