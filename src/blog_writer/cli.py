@@ -18,7 +18,8 @@ from blog_writer.client import Client
 from blog_writer.errors import CommandError
 from blog_writer.follow import follow
 from blog_writer.settings import UpSettings, read_running
-from chassis.settings import SettingsError, load
+from chassis.errors import ChassisError, SettingsError
+from chassis.settings import load
 
 app = typer.Typer(
     help="Writes well-researched blog articles as durable jobs.", no_args_is_help=True, add_completion=False
@@ -204,7 +205,7 @@ def main() -> None:
     except SettingsError as error:
         errors.print(f"settings: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except CommandError as error:
+    except (CommandError, ChassisError) as error:
         errors.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import httpx
 import msgspec
-import nats
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
@@ -82,7 +82,7 @@ async def _guarded(name: str, look: Callable[[], Awaitable[str]]) -> Check:
 @asynccontextmanager
 async def _servers(
     where: Addresses, checks: list[Check]
-) -> AsyncIterator[tuple[asyncpg.Pool | None, nats.aio.client.Client | None]]:
+) -> AsyncIterator[tuple[asyncpg.Pool | None, Client | None]]:
     pool, client = None, None
 
     async def postgres() -> str:
@@ -120,10 +120,11 @@ async def _jobs(pool: asyncpg.Pool) -> str:
 
 
 async def _outbox(pool: asyncpg.Pool) -> str:
-    row = await pool.fetchrow(
+    rows = await pool.fetch(
         "SELECT count(*) AS messages, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float AS age"
         " FROM (SELECT created_at FROM jobs.outbox UNION ALL SELECT created_at FROM gateway.outbox) AS unsent"
     )
+    row = rows[0]
     if row["age"] > _OLD_OUTBOX_SECONDS:
         raise CommandError(f"{row['messages']} messages wait to be sent, the oldest for {row['age']:.0f} s")
     return f"{row['messages']} messages wait to be sent"

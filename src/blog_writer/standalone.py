@@ -7,10 +7,11 @@ nobody would carry on with, and running stages get their time to end.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,16 +63,27 @@ def choose_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Keep other processes off a data folder. Raises CommandError when one is there already."""
+    with (data_dir / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CommandError(f"another blog-writer runs on the data folder {data_dir}") from error
+        yield
+
+
 @asynccontextmanager
 async def servers(settings: UpSettings, data_dir: Path) -> AsyncIterator[tuple[str, str]]:
     """Yield the addresses of Postgres and NATS: the given ones, or embedded ones that end with this context."""
     async with AsyncExitStack() as stack:
-        nats_url = settings.nats_url or await stack.enter_async_context(
-            embedded.nats_server(data_dir / "nats")
-        )
-        database_url = settings.database_url or await stack.enter_async_context(
-            embedded.postgres(settings.database_folder())
-        )
+        nats_url = settings.nats_url
+        if nats_url is None:
+            nats_url = await stack.enter_async_context(embedded.nats_server(data_dir / "nats"))
+        database_url = settings.database_url
+        if database_url is None:
+            database_url = await stack.enter_async_context(embedded.postgres(settings.database_folder()))
         yield database_url, nats_url
 
 
@@ -109,6 +121,7 @@ async def system(
     data_dir = settings.data_folder()
     port = choose_port(settings.host, settings.port)
     async with AsyncExitStack() as stack:
+        stack.enter_context(locked(data_dir))
         database_url, nats_url = await stack.enter_async_context(servers(settings, data_dir))
         for name in await migrate_all(database_url):
             log.info("migration_applied", migration=name)
@@ -132,5 +145,5 @@ async def up(
         stopping = asyncio.ensure_future(stop.wait())
         done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        for task in done & tasks:
+        for task in tasks & done:
             await _ended(task.get_name(), task)

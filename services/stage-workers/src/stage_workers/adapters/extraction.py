@@ -56,7 +56,7 @@ def read_page(url: str, html: str, fetched_at: datetime) -> Page | None:
     )
 
 
-def _tree(html: str) -> Any:
+def _tree(html: str) -> Any | None:
     try:
         return lxml.html.document_fromstring(html.encode("utf-8", "replace"), parser=_parser())
     except (ParserError, ValueError):
@@ -81,7 +81,7 @@ def _text(html: str) -> str:
 
 
 def _facts(html: str, url: str) -> Facts:
-    found = trafilatura.extract_metadata(html, default_url=url)
+    found: Any = trafilatura.extract_metadata(html, default_url=url)
     return msgspec.convert(found, Facts, from_attributes=True) if found is not None else Facts()
 
 
