@@ -24,12 +24,21 @@ def compose(
     known = phrases(language)
     found = windows(topics, keyword, language, known, ledger, MOST)
     lead = Sentence(text=known.answer_lead.format(keyword=keyword), connective=True)
-    answers = list(islice(_answers(found, lead), rank + 1))
+    answers = list(islice(_distinct(_answers(found, lead)), rank + 1))
     if not answers:
         return ()
     answer = answers[-1]
     ledger.take(*(sentence.text for sentence in answer))
     return answer
+
+
+def _distinct(answers: Iterator[tuple[Sentence, ...]]) -> Iterator[tuple[Sentence, ...]]:
+    seen: set[tuple[str, ...]] = set()
+    for answer in answers:
+        texts = tuple(sentence.text for sentence in answer)
+        if texts not in seen:
+            seen.add(texts)
+            yield answer
 
 
 def _answers(found: list[Window], lead: Sentence) -> Iterator[tuple[Sentence, ...]]:

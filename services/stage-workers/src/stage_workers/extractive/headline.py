@@ -11,12 +11,16 @@ def headline(task: WriteDraft) -> str:
     """Return the longest headline of at most 70 characters."""
     known = phrases(task.brief.language)
     templates = known.headlines if _is_own(task) else known.headlines_many
+    if len(task.sources) == 1:
+        templates = tuple(template for template in templates if "{count}" not in template)
     fitting = (text for template in templates if len(text := _fill(template, task)) <= _LONGEST)
     return _upper_first(next(fitting, clip(task.request.primary_keyword, _LONGEST)))
 
 
 def teaser(task: WriteDraft) -> str:
     known = phrases(task.brief.language)
+    if len(task.sources) == 1:
+        return _fill(known.teaser_one, task)
     return _fill(known.teaser if _is_own(task) else known.teaser_many, task)
 
 

@@ -10,7 +10,7 @@ from stage_workers.extractive.topics import Topic, relevant
 from stage_workers.extractive.windows import Window, windows
 
 _INTRO_FEWEST, _INTRO_MOST = 20, 70
-_OTHER_PAGE_BONUS, _OPENING_BONUS = 0.2, 0.6
+_OTHER_PAGE_BONUS = 0.2
 _TAKEAWAYS = 5
 _TAKEAWAY_FEWEST, _TAKEAWAY_MOST = 7, 28
 _BEGINNING = 8
@@ -19,22 +19,19 @@ _BEGINNING = 8
 def introduce(
     topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, answer: Sequence[Sentence]
 ) -> tuple[Sentence, ...]:
-    """Return two or three sentences to begin with, of another page than the answer if one is as good."""
+    """Return some sentences to begin with: from the opening of a page, of another than the answer if one is as good;
+    a line about the article itself where no page opens with something on the keyword."""
+    known, threshold = phrases(language), relevant(topics)
     answered = {source_id for sentence in answer for source_id in sentence.source_ids}
-    openings = [topic for topic in topics if not topic.from_questions_page]
-    found = windows(openings, keyword, language, phrases(language), ledger, _INTRO_MOST)
-    found = [window for window in found if window.words >= _INTRO_FEWEST and len(window.texts) > 1] or found[
-        :1
-    ]
+    prose = [topic for topic in topics if topic.place[1] == 0 and not topic.from_questions_page]
+    openings = [topic for topic in prose if topic.score >= threshold]
+    found = windows(openings, keyword, language, known, ledger, _INTRO_MOST)
+    found = [window for window in found if window.words >= _INTRO_FEWEST and len(window.texts) > 1]
     if not found:
-        return ()
+        return (Sentence(text=known.introduction.format(keyword=keyword), connective=True),)
     best = max(
         found,
-        key=lambda window: (
-            window.score
-            + _OTHER_PAGE_BONUS * (window.topic.source.source_id not in answered)
-            + _OPENING_BONUS * (window.topic.place[1] == 0)
-        ),
+        key=lambda window: window.score + _OTHER_PAGE_BONUS * (window.topic.source.source_id not in answered),
     )
     ledger.take(*best.texts)
     return tuple(best.topic.sentence(text) for text in best.texts)

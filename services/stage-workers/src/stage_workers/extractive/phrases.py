@@ -27,8 +27,10 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     headlines_many: tuple[str, ...]
     """For articles from other sources too."""
     teaser: str
+    teaser_one: str
     teaser_many: str
     answer_lead: str
+    introduction: str
     attribution: str
     page_question: str
     page_heading: str
