@@ -8,7 +8,17 @@ from typing import Any
 
 import structlog
 
-_NOISY = ("asyncio", "faststream", "httpcore", "httpx", "nats", "trafilatura", "uvicorn", "uvicorn.error")
+_NOISY = (
+    "asyncio",
+    "bm25s",
+    "faststream",
+    "httpcore",
+    "httpx",
+    "nats",
+    "trafilatura",
+    "uvicorn",
+    "uvicorn.error",
+)
 
 
 def configure(level: str = "info", json: bool | None = None) -> None:

@@ -242,7 +242,9 @@ class ReviewOutput(Part, frozen=True, kw_only=True):
 class PublishInput(Part, frozen=True, kw_only=True):
     request: ArticleRequest
     company: CompanyOutput
+    brief: BriefOutput
     research: ResearchOutput
+    images: ImagesOutput
     citations: CitationsOutput
     quality: QualityOutput
     review: ReviewOutput

@@ -35,7 +35,7 @@ def read_page(url: str, html: str, fetched_at: datetime) -> Page | None:
     tree = _tree(html)
     if tree is None:
         return None
-    links, json_ld, language = _links(tree, url), _json_ld(tree), tree.get("lang")
+    links, json_ld, language = _links(tree, url), _json_ld(tree), str(tree.get("lang") or "")
     _drop_hidden(tree)
     text = _text(lxml.html.tostring(tree, encoding="unicode"))
     if not text:
@@ -86,12 +86,12 @@ def _facts(html: str, url: str) -> Facts:
 
 
 def _first(values: list[str]) -> str:
-    return " ".join(values[0].split()) if values else ""
+    return " ".join(str(values[0]).split()) if values else ""
 
 
 def _links(tree: Any, url: str) -> tuple[str, ...]:
     tree.make_links_absolute(url, handle_failures="ignore")
-    found = (urldefrag(link)[0] for link in tree.xpath("//a/@href"))
+    found = (urldefrag(str(link))[0] for link in tree.xpath("//a/@href"))
     return tuple(dict.fromkeys(link for link in found if link.startswith(("http://", "https://"))))[
         :MOST_LINKS
     ]

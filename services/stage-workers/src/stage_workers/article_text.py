@@ -1,0 +1,91 @@
+"""An article's words: walks its parts in reading order, and takes sentences out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from contracts.articles import Block, BulletList, Draft, Paragraph, QuestionAnswer, Section, Sentence, Table
+
+Keep = Callable[[Sentence], bool]
+
+
+def block_sentences(block: Block) -> tuple[Sentence, ...]:
+    """Return a block's sentences; a table has none."""
+    if isinstance(block, Paragraph):
+        return block.sentences
+    return block.items if isinstance(block, BulletList) else ()
+
+
+def section_sentences(section: Section) -> Iterator[Sentence]:
+    """Yield a section's sentences."""
+    for block in section.blocks:
+        yield from block_sentences(block)
+
+
+def section_text(section: Section) -> str:
+    """Return a section's running text, without heading and tables."""
+    return " ".join(sentence.text for sentence in section_sentences(section))
+
+
+def answers(items: Iterable[QuestionAnswer]) -> Iterator[Sentence]:
+    """Yield the sentences of answers."""
+    for item in items:
+        yield from item.answer
+
+
+def draft_sentences(draft: Draft) -> Iterator[Sentence]:
+    """Yield a draft's sentences in reading order."""
+    yield from draft.direct_answer
+    yield from draft.intro
+    for section in draft.sections:
+        yield from section_sentences(section)
+    yield from draft.takeaways
+    yield from answers(draft.faq)
+    yield from answers(draft.paa)
+
+
+def words(sentences: Iterable[Sentence]) -> int:
+    """Return how many words the sentences have."""
+    return sum(len(sentence.text.split()) for sentence in sentences)
+
+
+def without(draft: Draft, keep: Keep) -> Draft:
+    """Return the draft with only the sentences that ``keep`` says; what becomes empty is left out."""
+    sections = (_section_without(section, keep) for section in draft.sections)
+    return msgspec.structs.replace(
+        draft,
+        direct_answer=_kept(draft.direct_answer, keep),
+        intro=_kept(draft.intro, keep),
+        sections=tuple(section for section in sections if section.blocks),
+        takeaways=_kept(draft.takeaways, keep),
+        faq=items_without(draft.faq, keep),
+        paa=items_without(draft.paa, keep),
+    )
+
+
+def items_without(items: Iterable[QuestionAnswer], keep: Keep) -> tuple[QuestionAnswer, ...]:
+    """Return questions with only the sentences that ``keep`` says; a question without a claim left is dropped."""
+    kept = (msgspec.structs.replace(item, answer=_kept(item.answer, keep)) for item in items)
+    return tuple(item for item in kept if any(not sentence.connective for sentence in item.answer))
+
+
+def _section_without(section: Section, keep: Keep) -> Section:
+    blocks = (_block_without(block, keep) for block in section.blocks)
+    return msgspec.structs.replace(section, blocks=tuple(block for block in blocks if block is not None))
+
+
+def _block_without(block: Block, keep: Keep) -> Block | None:
+    if isinstance(block, Table):
+        return block
+    kept = _kept(block_sentences(block), keep)
+    if all(sentence.connective for sentence in kept):
+        return None
+    if isinstance(block, Paragraph):
+        return msgspec.structs.replace(block, sentences=kept)
+    return msgspec.structs.replace(block, items=kept)
+
+
+def _kept(sentences: Iterable[Sentence], keep: Keep) -> tuple[Sentence, ...]:
+    return tuple(sentence for sentence in sentences if sentence.connective or keep(sentence))

@@ -1,0 +1,74 @@
+"""Puts the article together from what the parallel stages made, in one order and with one numbering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from contracts.articles import Article, Citation, InternalLink, QuestionAnswer, Sentence, TocEntry
+from contracts.stages import QualityInput
+from stage_workers.article_text import answers, draft_sentences, items_without, without
+
+
+def assemble(inp: QualityInput) -> Article:
+    """Return the article without the claims that lost their source, its citations numbered by first use."""
+    verified = {citation.source_id: citation for citation in inp.citations.citations}
+    lost = {claim.text for claim in inp.citations.dropped}
+
+    def keep(sentence: Sentence) -> bool:
+        return sentence.text not in lost and not verified.keys().isdisjoint(sentence.source_ids)
+
+    draft = msgspec.structs.replace(without(inp.draft, keep), faq=(), paa=())
+    moved = _moves([section.heading for section in inp.draft.sections], [s.heading for s in draft.sections])
+    faq, paa = items_without(inp.faq.faq, keep), items_without(inp.faq.paa, keep)
+    return Article(
+        draft=draft,
+        citations=_numbered((*draft_sentences(draft), *_answered(faq, paa)), verified),
+        internal_links=_links(inp.internal_links.links, moved),
+        toc=_entries(inp.table_of_contents.entries, moved),
+        faq=faq,
+        paa=paa,
+        images=inp.images.images,
+        meta_title=inp.metadata.meta_title,
+        meta_description=inp.metadata.meta_description,
+        slug=inp.metadata.slug,
+        reading_time_minutes=inp.metadata.reading_time_minutes,
+        author=inp.metadata.author,
+    )
+
+
+def _answered(*lists: Sequence[QuestionAnswer]) -> Iterable[Sentence]:
+    return (sentence for items in lists for sentence in answers(items))
+
+
+def _moves(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:
+    """Return where each section that is still there went: empty ones were left out, the order stays."""
+    moves: dict[int, int] = {}
+    place = 0
+    for number, heading in enumerate(before):
+        if place < len(after) and after[place] == heading:
+            moves[number] = place
+            place += 1
+    return moves
+
+
+def _links(links: Iterable[InternalLink], moved: dict[int, int]) -> tuple[InternalLink, ...]:
+    return tuple(
+        msgspec.structs.replace(link, section=moved[link.section]) for link in links if link.section in moved
+    )
+
+
+def _entries(entries: Iterable[TocEntry], moved: dict[int, int]) -> tuple[TocEntry, ...]:
+    return tuple(
+        msgspec.structs.replace(entry, section=moved[entry.section])
+        for entry in entries
+        if entry.section in moved
+    )
+
+
+def _numbered(sentences: Iterable[Sentence], verified: dict[str, Citation]) -> tuple[Citation, ...]:
+    used = dict.fromkeys(name for sentence in sentences for name in sentence.source_ids if name in verified)
+    return tuple(
+        msgspec.structs.replace(verified[name], number=number) for number, name in enumerate(used, 1)
+    )

@@ -1,0 +1,1 @@
+"""From an assembled article to HTML, Markdown and JSON-LD."""

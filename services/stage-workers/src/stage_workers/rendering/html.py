@@ -1,0 +1,133 @@
+"""HTML: templates with escaping on, then a sanitiser that knows what may remain.
+
+Every text of an article comes, directly or not, from pages of others. The templates escape it; the sanitiser is the
+second line, for the day when a template forgets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from urllib.parse import urlsplit
+
+import nh3
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from contracts.articles import Image, InternalLink, Sentence
+from stage_workers.rendering.edition import Edition
+
+_TAGS = {
+    "a", "article", "caption", "em", "figcaption", "figure", "footer", "h1", "h2", "h3", "header", "img", "li", "nav",
+    "ol", "p", "section", "strong", "sup", "table", "tbody", "td", "th", "thead", "time", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "*": {"id", "class", "lang"},
+    "a": {"href", "rel", "title"},
+    "img": {"src", "alt", "width", "height", "loading"},
+    "nav": {"aria-label"},
+    "section": {"aria-labelledby"},
+    "th": {"scope"},
+    "time": {"datetime"},
+}
+_SCHEMES = {"http", "https", "mailto"}
+_SAFE_ID = re.compile(r"^[a-z0-9][a-z0-9-]*$")
+_SPACE = re.compile(r">\s*\n\s*<")
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("stage_workers.rendering")
+    return Environment(
+        loader=loader,
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def fragment(edition: Edition) -> str:
+    """Return the ``<article>`` element, sanitised."""
+    article = edition.article
+    numbers = {citation.source_id: citation.number for citation in article.citations}
+    links = {link.section: link for link in article.internal_links}
+    pictures = {image.role: image for image in article.images}
+    html = (
+        _environment()
+        .get_template("article.html.j2")
+        .render(
+            edition=edition,
+            article=article,
+            draft=article.draft,
+            labels=edition.labels,
+            anchors={entry.section: entry.anchor for entry in article.toc},
+            images=pictures,
+            middle=len(article.draft.sections) // 2,
+            text=lambda sentences: _join(_sentence(sentence, numbers) for sentence in sentences),
+            linked=lambda sentences, section: _linked(sentences, numbers, links.get(section)),
+            outside=lambda url: not _same_site(url, edition.company_url),
+        )
+    )
+    return sanitised(html)
+
+
+def document(edition: Edition, body: str, json_ld: str) -> str:
+    """Return a whole page around the article; ``json_ld`` is safe to stand in a script element."""
+    hero = next((image for image in edition.article.images if image.role == "hero"), None)
+    template = _environment().get_template("document.html.j2")
+    safe = {"body": Markup(body), "json_ld": Markup(json_ld)}  # noqa: S704  the sanitiser and json_ld.script made them so
+    return template.render(edition=edition, article=edition.article, hero=hero, **safe)
+
+
+def sanitised(html: str) -> str:
+    """Return HTML with only the elements, attributes and address schemes that an article has."""
+    clean = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        link_rel=None,
+        attribute_filter=_attribute,
+    )
+    return _SPACE.sub(">\n<", clean).strip() + "\n"
+
+
+def _attribute(_tag: str, name: str, value: str) -> str | None:
+    return None if name == "id" and not _SAFE_ID.match(value) else value
+
+
+def _join(parts: Iterable[Markup]) -> Markup:
+    return Markup(" ").join(parts)
+
+
+def _sentence(sentence: Sentence, numbers: dict[str, int]) -> Markup:
+    """Return a sentence with its sources as numbered links: ``… [1][3]``."""
+    cited = sorted({numbers[name] for name in sentence.source_ids if name in numbers})
+    marks = [Markup('<a class="citation" href="#source-{0}">[{0}]</a>').format(number) for number in cited]
+    return escape(sentence.text) + (Markup(" ") + Markup("").join(marks) if marks else Markup(""))
+
+
+def _linked(sentences: tuple[Sentence, ...], numbers: dict[str, int], link: InternalLink | None) -> Markup:
+    """Return sentences as above, the first place of the link's words carrying the link."""
+    rendered = []
+    for sentence in sentences:
+        before, words, after = ("", "", "") if link is None else sentence.text.partition(link.anchor_text)
+        if link is None or not words:
+            rendered.append(_sentence(sentence, numbers))
+            continue
+        anchor = Markup('<a href="{}">{}</a>').format(link.url, words)
+        marks = _sentence(Sentence(text="", source_ids=sentence.source_ids), numbers)
+        rendered.append(escape(before) + anchor + escape(after) + marks)
+        link = None
+    return _join(rendered)
+
+
+def _same_site(url: str, site: str) -> bool:
+    return urlsplit(url).netloc == urlsplit(site).netloc
+
+
+def image_urls(images: tuple[Image, ...]) -> list[str]:
+    """Return the images' addresses, the hero's first."""
+    return [image.url for image in sorted(images, key=lambda image: image.role != "hero")]
