@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,13 @@ import pytest
 import uvicorn
 
 SNIPPETS = Path(__file__).parent / "snippets"
+
+
+class LastingClient(httpx.AsyncClient):
+    """A client that stays open after its ``async with``: the batch snippet goes on using it there."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stay open."""
 
 
 @pytest.fixture
@@ -32,7 +40,11 @@ def snippet(system: Any, site: str) -> Callable[..., dict[str, Any]]:
             text = text.replace(before, after)
         text, sleeps = re.subn(r"asyncio\.sleep\(\d+\)", "asyncio.sleep(0.2)", text)
         assert sleeps or name == "webhook_integration"
-        names: dict[str, Any] = {"httpx": httpx, "asyncio": asyncio}
+        lasting = types.SimpleNamespace(AsyncClient=LastingClient)
+        names: dict[str, Any] = {
+            "httpx": lasting if name == "batch_processing" else httpx,
+            "asyncio": asyncio,
+        }
         exec(compile(text, name, "exec"), names)  # noqa: S102  running the published text is the test
         return names
 

@@ -89,6 +89,10 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(
+            NatsError, TimeoutError
+        ):  # what is not handed back comes again after the ack wait
+            await self._client.flush(timeout=2)
 
     async def _accept(self, messages: list[Msg]) -> None:
         for message in messages:

@@ -33,7 +33,8 @@ class SiteSearch:
 
     def __init__(self, fetcher: PageFetcher) -> None:
         self._fetcher = fetcher
-        self._index: tuple[tuple[str, ...], asyncio.Future[Index]] | None = None
+        self._reading = asyncio.Lock()
+        self._index: tuple[tuple[str, ...], Index] | None = None
 
     async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
         """See SearchEngine. Raises Transient when no page can be read now."""
@@ -42,10 +43,14 @@ class SiteSearch:
         return await asyncio.to_thread(_hits, index, query, limit)
 
     async def _of(self, wanted: tuple[str, ...]) -> Index:
-        """Return the index of these pages; a stage asks for the same ones many times."""
-        if self._index is None or self._index[0] != wanted or _failed(self._index[1]):
-            self._index = (wanted, asyncio.ensure_future(self._read(wanted)))
-        return await asyncio.shield(self._index[1])
+        """Return the index of these pages; a stage asks for the same ones many times.
+
+        It is read inside the call that needs it first, so that cancelling the stage stops the reading.
+        """
+        async with self._reading:
+            if self._index is None or self._index[0] != wanted:
+                self._index = (wanted, await self._read(wanted))
+            return self._index[1]
 
     async def _read(self, wanted: Sequence[str]) -> Index:
         results = await asyncio.gather(*(self._fetcher.page(url) for url in wanted), return_exceptions=True)
@@ -56,10 +61,6 @@ class SiteSearch:
         if not pages:
             raise Transient("site_unreadable", f"none of the site's {len(wanted)} pages could be read")
         return await asyncio.to_thread(_indexed, pages)
-
-
-def _failed(index: asyncio.Future[Index]) -> bool:
-    return index.done() and (index.cancelled() or index.exception() is not None)
 
 
 def _indexed(pages: tuple[Page, ...]) -> Index:

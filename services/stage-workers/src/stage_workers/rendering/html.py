@@ -7,7 +7,7 @@ second line, for the day when a template forgets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -65,8 +65,8 @@ def fragment(edition: Edition) -> str:
             anchors={entry.section: entry.anchor for entry in article.toc},
             images=pictures,
             middle=len(article.draft.sections) // 2,
-            text=lambda sentences: _join(_sentence(sentence, numbers) for sentence in sentences),
-            linked=lambda sentences, section: _linked(sentences, numbers, links.get(section)),
+            text=lambda sentences: _texts(sentences, numbers),
+            linked=lambda sentences, section: _texts(sentences, numbers, links.get(section)),
             outside=lambda url: not _same_site(url, edition.company_url),
         )
     )
@@ -102,26 +102,31 @@ def _join(parts: Iterable[Markup]) -> Markup:
     return Markup(" ").join(parts)
 
 
-def _sentence(sentence: Sentence, numbers: dict[str, int]) -> Markup:
-    """Return a sentence with its sources as numbered links: ``… [1][3]``."""
-    cited = sorted({numbers[name] for name in sentence.source_ids if name in numbers})
-    marks = [Markup('<a class="citation" href="#source-{0}">[{0}]</a>').format(number) for number in cited]
-    return escape(sentence.text) + (Markup(" ") + Markup("").join(marks) if marks else Markup(""))
+def _texts(
+    sentences: Sequence[Sentence], numbers: dict[str, int], link: InternalLink | None = None
+) -> Markup:
+    """Return sentences with their sources as numbered links: ``… [1][3]``.
 
-
-def _linked(sentences: tuple[Sentence, ...], numbers: dict[str, int], link: InternalLink | None) -> Markup:
-    """Return sentences as above, the first place of the link's words carrying the link."""
+    Neighbours with the same sources share one mark, after the last of them. The first place of the link's words
+    carries the link.
+    """
     rendered = []
-    for sentence in sentences:
+    for sentence, following in zip(sentences, [*sentences[1:], None], strict=True):
         before, words, after = ("", "", "") if link is None else sentence.text.partition(link.anchor_text)
         if link is None or not words:
-            rendered.append(_sentence(sentence, numbers))
-            continue
-        anchor = Markup('<a href="{}">{}</a>').format(link.url, words)
-        marks = _sentence(Sentence(text="", source_ids=sentence.source_ids), numbers)
-        rendered.append(escape(before) + anchor + escape(after) + marks)
-        link = None
+            text = escape(sentence.text)
+        else:
+            text = escape(before) + Markup('<a href="{}">{}</a>').format(link.url, words) + escape(after)
+            link = None
+        shared = following is not None and following.source_ids == sentence.source_ids
+        rendered.append(text if shared else text + _marks(sentence, numbers))
     return _join(rendered)
+
+
+def _marks(sentence: Sentence, numbers: dict[str, int]) -> Markup:
+    cited = sorted({numbers[name] for name in sentence.source_ids if name in numbers})
+    marks = [Markup('<a class="citation" href="#source-{0}">[{0}]</a>').format(number) for number in cited]
+    return Markup(" ") + Markup("").join(marks) if marks else Markup("")
 
 
 def _same_site(url: str, site: str) -> bool:
