@@ -38,7 +38,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     }.items():
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()}"[:60].strip("-")
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    client.create_bucket(Bucket=bucket)
+    client.close()
     return ObjectStore.open(f"s3://{bucket}/below/here")
 
 
