@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -14,6 +17,7 @@ from nats.aio.msg import Msg
 
 from blog_writer.embedded.nats import NatsServer
 from chassis.broker import connect, ensure_stream
+from chassis.errors import ConsumerGone
 from chassis.pull import pull
 from contracts.streams import Consumer, Stream
 
@@ -171,3 +175,90 @@ async def test_cancelling_loses_no_message(nats_url: str, moment: int) -> None:
             while len(set(rest.seen)) < 300:
                 await asyncio.sleep(0.01)
     assert msgspec.convert(sorted(set(map(int, rest.seen))), list[int]) == list(range(300))
+
+
+async def test_what_was_asked_for_is_handed_over_though_the_room_has_gone(nats_url: str) -> None:
+    taker, free = Taker(), 1
+    async with pulling(nats_url, taker, lambda: free) as js:
+        await until(lambda: waiting_requests(js, 1))
+        free = 0
+        await js.publish("work.a", b"1")
+        await taker.until(1, seconds=0.8)
+
+
+async def test_a_handler_that_is_cancelled_gets_its_messages_again_at_once(nats_url: str) -> None:
+    entered = asyncio.Event()
+
+    async def hang(_messages: list[Msg]) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async with pulling(nats_url, hang) as js:
+        await js.publish("work.a", b"1")
+        await entered.wait()
+    taker = Taker()
+    async with pulling(nats_url, taker):
+        await taker.until(1, seconds=1)
+
+
+async def test_a_consumer_that_is_gone_is_an_error_without_recovery(nats_url: str) -> None:
+    client = await connect(nats_url, "test")
+    js = client.jetstream()
+    await ensure_stream(js, STREAM)
+    async with asyncio.timeout(10):
+        with pytest.raises(ConsumerGone):
+            await pull(js, "WORK", "nobody", lambda: 1, Taker())
+    await client.close()
+
+
+async def test_a_consumer_deleted_while_the_loop_waits_is_noticed(nats_url: str) -> None:
+    taker = Taker()
+    async with pulling(nats_url, taker) as js:
+        await until(lambda: waiting_requests(js, 1))
+        await js.delete_consumer("WORK", "worker")
+        await js.publish("work.a", b"1")
+        await taker.until(1, seconds=5)
+
+
+async def test_a_loop_that_cannot_recover_waits_longer_each_time(nats_url: str) -> None:
+    tries = []
+    client = await connect(nats_url, "test")
+
+    async def recover() -> None:
+        tries.append(time.monotonic())
+
+    task = asyncio.create_task(
+        pull(client.jetstream(), "NONE", "nobody", lambda: 1, Taker(), recover=recover)
+    )
+    async with asyncio.timeout(10):
+        while len(tries) < 4:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await client.close()
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] > 3 * pauses[0]
+
+
+async def test_a_silent_link_leaves_one_request_at_the_server(nats_server: NatsServer) -> None:
+    """However often the loop asked anew, the server never holds more than what there is room for."""
+    taker = Taker()
+    async with pulling(nats_server.url, taker, lambda: 1, idle_seconds=0.2) as js:
+        await until(lambda: waiting_requests(js, 1))
+        os.kill(nats_server.pid, signal.SIGSTOP)
+        await asyncio.sleep(3)
+        os.kill(nats_server.pid, signal.SIGCONT)
+        await until(lambda: waiting_requests(js, 1))
+        await js.publish("work.a", b"1")
+        await taker.until(1)
+
+
+async def waiting_requests(js: Any, count: int) -> bool:
+    return (await js.consumer_info("WORK", "worker")).num_waiting == count
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.02)

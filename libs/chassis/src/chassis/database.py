@@ -8,7 +8,7 @@ from importlib import resources
 
 import asyncpg
 
-from chassis.errors import ServerUnreachable
+from chassis.errors import QueryError, ServerUnreachable
 
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
@@ -51,13 +51,15 @@ async def _uuids_are_text(connection: asyncpg.Connection) -> None:
 
 
 class Queries:
-    """SQL of a package, by name: blocks that start with ``-- name: something``."""
+    """SQL of a package, by name: blocks that start with ``-- name: something``. Raises QueryError."""
 
     def __init__(self, text: str) -> None:
-        parts = _NAME.split(text)
-        self._texts: dict[str, str] = dict(
-            zip(parts[1::2], (body.strip() for body in parts[2::2]), strict=True)
-        )
+        _, *parts = _NAME.split(text)
+        self._texts: dict[str, str] = {}
+        for name, body in zip(parts[::2], parts[1::2], strict=True):
+            if name in self._texts:
+                raise QueryError(f"the query {name!r} is there twice")
+            self._texts[name] = body.strip()
 
     @classmethod
     def load(cls, package: str, filename: str = "queries.sql") -> Queries:
@@ -65,4 +67,7 @@ class Queries:
         return cls(resources.files(package).joinpath(filename).read_text())
 
     def __getitem__(self, name: str) -> str:
-        return self._texts[name]
+        try:
+            return self._texts[name]
+        except KeyError:
+            raise QueryError(f"there is no query {name!r}, only {', '.join(self._texts) or 'none'}") from None

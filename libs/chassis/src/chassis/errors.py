@@ -32,3 +32,7 @@ class ObjectMissing(ChassisError):
 
 class InvalidKey(ChassisError):
     """An object's key is empty, absolute, or climbs out of the store."""
+
+
+class QueryError(ChassisError):
+    """A file of named queries lacks a name, or has it twice."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,24 +33,25 @@ async def serve(
 ) -> None:
     """Serve an ASGI app until ``stop`` is set; open requests then get 5 s to end.
 
-    Port 0 takes a free one; ``on_bound`` is told which. Raises OSError when the address cannot be used.
+    Port 0 takes a free one; ``on_bound`` is told which. Raises OSError that names host and port when the address
+    cannot be used, and RuntimeError when the app fails to start.
     """
+    listener = _listen(host, port)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
         server_header=False,
     )
     server = _Server(config)
-    listener = config.bind_socket()
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     stopping = asyncio.ensure_future(stop.wait())
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn gives no event for it
             await asyncio.sleep(0.01)
+        if not server.started:
+            raise RuntimeError(f"the application on {host}:{port} did not start")
         if on_bound is not None:
             on_bound(listener.getsockname()[1])
         if ready is not None:
@@ -59,6 +61,20 @@ async def serve(
         stopping.cancel()
         server.should_exit = True
         await serving
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind; uvicorn's own way ends the whole process when it fails."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
 
 
 def operations_app(live: Callable[[], bool], ready: Callable[[], Awaitable[dict[str, str]]]) -> Application:

@@ -36,10 +36,10 @@ def main(run: RunFunction[S], settings_type: type[S], env: Mapping[str, str] | N
     env = os.environ if env is None else env
     try:
         settings = load(settings_type, env)
+        logs.configure(env.get("BLOG_WRITER_LOG_LEVEL") or "info")
     except SettingsError as error:
         sys.stderr.write(f"settings: {error}\n")
         return 2
-    logs.configure(env.get("BLOG_WRITER_LOG_LEVEL") or "info")
     try:
         asyncio.run(_with_signals(run, settings))
     except ChassisError as error:

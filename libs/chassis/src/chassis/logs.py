@@ -8,6 +8,9 @@ from typing import Any
 
 import structlog
 
+from chassis.errors import SettingsError
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
 _NOISY = (
     "asyncio",
     "bm25s",
@@ -24,8 +27,11 @@ _NOISY = (
 def configure(level: str = "info", json: bool | None = None) -> None:
     """Set logging up for the process: JSON lines, or coloured text when stderr is a terminal.
 
-    Loggers of libraries go the same way, from warnings up. Calling it again replaces the set-up.
+    Loggers of libraries go the same way, from warnings up. Calling it again replaces the set-up. Raises SettingsError
+    for an unknown level.
     """
+    if level.lower() not in LEVELS:
+        raise SettingsError(f"BLOG_WRITER_LOG_LEVEL: {level!r} is not allowed: use {', '.join(LEVELS)}")
     as_json = not sys.stderr.isatty() if json is None else json
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

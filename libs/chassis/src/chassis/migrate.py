@@ -18,7 +18,8 @@ _FILE = re.compile(r"^(\d{4})_\w+\.sql$")
 async def migrate(connection: asyncpg.Connection, schema: str, package: str) -> list[str]:
     """Apply the files of ``package``'s folder ``migrations`` that ``schema`` has not seen; return their names.
 
-    Each file is one transaction. Raises MigrationError when an applied file was changed or is gone.
+    Each file is one transaction. Raises MigrationError that names the file when it fails or was changed since it was
+    applied. A file that is gone is no error: an older release may start on a newer database.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
@@ -62,7 +63,10 @@ def _check(applied: dict[str, str], files: dict[str, str], schema: str) -> None:
 
 
 async def _apply(connection: asyncpg.Connection, schema: str, name: str, text: str) -> None:
-    async with connection.transaction():
-        await connection.execute(text)
-        statement = f"INSERT INTO {schema}.migrations (name, sha256) VALUES ($1, $2)"  # noqa: S608  as above
-        await connection.execute(statement, name, _sha256(text))
+    statement = f"INSERT INTO {schema}.migrations (name, sha256) VALUES ($1, $2)"  # noqa: S608  as above
+    try:
+        async with connection.transaction():
+            await connection.execute(text)
+            await connection.execute(statement, name, _sha256(text))
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{schema}: {name} failed: {error}") from error

@@ -25,12 +25,12 @@ class ObjectStore:
     def open(cls, url: str, variable: str = "BLOG_WRITER_ARTICLE_STORE") -> ObjectStore:
         """Open ``file:///folder`` (made if missing), ``s3://bucket/prefix`` (settings from AWS_* variables) or
         ``memory://``. Raises SettingsError that names ``variable`` for anything else."""
-        scheme = urlsplit(url).scheme
-        if scheme == "file":
-            folder = Path(unquote(urlsplit(url).path))
+        scheme, host, path, _, _ = urlsplit(url)
+        if scheme == "file" and not host and path.startswith("/"):
+            folder = Path(unquote(path))
             folder.mkdir(parents=True, exist_ok=True)
             return cls(LocalStore(folder), url)
-        if scheme == "s3":
+        if scheme == "s3" and host:
             return cls(S3Store.from_url(url), url)
         if scheme == "memory":
             return cls(MemoryStore(), url)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -20,18 +22,20 @@ def load(kind: type[T], env: Mapping[str, str], prefix: str = "BLOG_WRITER_") ->
 
     Field ``max_concurrent`` is read from ``<prefix>MAX_CONCURRENT``; the class attribute ``ENV`` maps a field to
     another whole name. An empty variable counts as unset. Tuples are comma separated lists. Raises SettingsError
-    that names every variable that is missing or wrong.
+    that names every variable that is missing or wrong, and what is allowed; it never shows the value of a secret.
     """
     names = variables(kind, prefix)
+    hints = get_type_hints(kind, include_extras=True)
     values: dict[str, Any] = {}
     problems = []
     for field in msgspec.structs.fields(kind):
-        text = env.get(names[field.name], "")
+        text = env.get(names[field.name], "").strip()
         if text:
             try:
-                values[field.name] = _convert(text, _hints(kind)[field.name])
+                values[field.name] = _convert(text, hints[field.name])
             except msgspec.ValidationError as error:
-                problems.append(_problem(names[field.name], text, str(error)))
+                reason = _choices(hints[field.name]) or str(error)
+                problems.append(_problem(names[field.name], text, reason))
         elif field.required:
             problems.append(f"{names[field.name]} is not set")
     if problems:
@@ -45,18 +49,25 @@ def variables(kind: type[msgspec.Struct], prefix: str = "BLOG_WRITER_") -> dict[
     return {field: named.get(field, prefix + field.upper()) for field in kind.__struct_fields__}
 
 
-def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
-
-
 def _convert(text: str, kind: Any) -> Any:
     value: Any = [part.strip() for part in text.split(",") if part.strip()] if _is_list(kind) else text
-    return msgspec.convert(value, kind, strict=False)
+    converted = msgspec.convert(value, kind, strict=False)
+    for number in converted if isinstance(converted, tuple) else (converted,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise msgspec.ValidationError("Expected a finite number")
+    return converted
 
 
 def _is_list(kind: Any) -> bool:
     """Whether a tuple is wanted, perhaps inside Annotated or Optional."""
     return get_origin(kind) is tuple or any(_is_list(argument) for argument in get_args(kind)[:1])
+
+
+def _choices(kind: Any) -> str:
+    """Name the allowed values if ``kind`` has an enum in it."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "use " + ", ".join(str(member.value) for member in kind)
+    return next(filter(None, map(_choices, get_args(kind))), "")
 
 
 def _problem(variable: str, text: str, reason: str) -> str:

@@ -1,0 +1,83 @@
+"""The object store: a folder, memory, and S3 over HTTP promise the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from chassis.errors import InvalidKey, ObjectMissing, SettingsError
+from chassis.objects import ObjectStore
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["file", "memory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    if request.param == "file":
+        return ObjectStore.open(f"file://{tmp_path}/a%20folder")
+    if request.param == "memory":
+        return ObjectStore.open("memory://")
+    endpoint = request.getfixturevalue("s3_endpoint")
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()}"[:60].strip("-")
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    client.create_bucket(Bucket=bucket)
+    client.close()
+    return ObjectStore.open(f"s3://{bucket}/below/here")
+
+
+async def test_what_was_put_is_got_and_a_second_put_replaces_it(store: ObjectStore) -> None:
+    await store.put("one/page.html", b"<p>old</p>", "text/html")
+    await store.put("one/page.html", b"<p>new</p>", "text/html")
+    assert await store.get("one/page.html") == b"<p>new</p>"
+
+
+async def test_what_is_not_there_is_said_to_be_missing(store: ObjectStore) -> None:
+    with pytest.raises(ObjectMissing, match="one/none"):
+        await store.get("one/none")
+
+
+async def test_a_prefix_is_deleted_whole_and_alone(store: ObjectStore) -> None:
+    for key in ("one/a", "one/deep/b", "one-more/c", "two/d"):
+        await store.put(key, b"x", "text/plain")
+    assert await store.delete_prefix("one") == 2
+    assert await store.delete_prefix("one") == 0
+    assert [await store.get(key) for key in ("one-more/c", "two/d")] == [b"x", b"x"]
+
+
+@pytest.mark.parametrize("key", ["", "/etc/passwd", "a/../../b", "a//b", ".", "a\\b", "a\0b"])
+async def test_a_key_that_could_leave_the_store_is_refused(store: ObjectStore, key: str) -> None:
+    with pytest.raises(InvalidKey):
+        await store.put(key, b"x", "text/plain")
+    with pytest.raises(InvalidKey):
+        await store.get(key)
+    with pytest.raises(InvalidKey):
+        await store.delete_prefix(key)
+
+
+async def test_an_object_has_an_address(store: ObjectStore) -> None:
+    assert store.url("one/page.html").endswith("/one/page.html")
+
+
+@pytest.mark.parametrize("url", ["", "folder", "file://folder", "file:folder", "s3://", "ftp://host/folder"])
+def test_an_address_of_no_store_is_refused_by_the_name_of_its_variable(url: str) -> None:
+    with pytest.raises(SettingsError, match="BLOG_WRITER_ARTICLE_STORE"):
+        ObjectStore.open(url)
