@@ -161,6 +161,38 @@ def test_a_sentence_that_a_finding_names_is_left_out(make):
     assert_verbatim(second, task, make)
 
 
+def test_a_section_that_a_finding_names_is_left_out(make):
+    pages = make.bicycle_pages()
+    first = compose(make.write_draft("bicycle chain", pages), "extractive")
+    named = first.sections[0].heading
+    task = make.write_draft("bicycle chain", pages, rounds=(report("duplicate_section", where=named),))
+    assert named not in {section.heading for section in compose(task, "extractive").sections}
+
+
+def test_list_items_do_not_end_in_what_joined_them(make):
+    original = make.page("bicycle-chain")
+    text = original.text.replace("a stiff brush and an old rag", "a stiff brush and a rag;")
+    text = text.replace("with a thin nozzle", "with a thin nozzle,").replace(
+        "shows the wear", "shows the wear, and"
+    )
+    draft = compose(make.write_draft("bicycle chain", [make.page("bicycle-chain", text=text)]), "extractive")
+    (items,) = (
+        block.items for part in draft.sections for block in part.blocks if isinstance(block, BulletList)
+    )
+    assert [item.text for item in items] == [
+        "a stiff brush and a rag",
+        "a bottle of chain oil with a thin nozzle",
+        "a chain gauge that shows the wear",
+        "a chain tool for opening the links",
+    ]
+
+
+def test_the_direct_answer_is_cut_out_of_a_long_paragraph(make):
+    text = "# Chain\n\n" + make.page("bicycle-chain").text.replace("\n\n", " ").replace("#", "")
+    draft = compose(make.write_draft("chain", [make.page("tiny", text=text)]), "extractive")
+    assert 40 <= sum(word_count(each.text) for each in draft.direct_answer) <= 60
+
+
 words = st.sampled_from(
     [
         "chain",

@@ -7,7 +7,7 @@ import sentencex
 from stage_workers.extractive.phrases import Phrases
 from stage_workers.wording import word_count
 
-_ENDS = re.compile(r"[.!?…][\"'”’»“)\]]*$")
+_ENDS = re.compile(r"(?<!\.\.)[.!?][\"'”’»“)\]]*$")
 _SHORTEST, _LONGEST = 4, 55
 _FIRST_WORD = re.compile(r"[\w’']+")
 
