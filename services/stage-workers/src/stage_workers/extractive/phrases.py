@@ -16,6 +16,8 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """First words of sentences that lean on the one before."""
     leaning_words: frozenset[str]
     """Words that point to something elsewhere on the page."""
+    leaning_phrases: tuple[str, ...]
+    """Parts of sentences that point to something named before, in lower case."""
     leaning_headings: frozenset[str]
     """Pronouns with which a heading needs its page to be understood."""
     joining: frozenset[str]
