@@ -7,8 +7,8 @@ import msgspec
 
 from stage_workers.wording import plain
 
-_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
-_ITEM = re.compile(r"^\s*(?:[-*+•]|(\d{1,3})[.)])\s+(.*)$")
+_HEADING = re.compile(r"#{1,6}\s+(.*)$")
+_ITEM = re.compile(r"\s*(?:[-*+•]|(\d{1,3})[.)])\s+(\S.*)$")
 _RULE_CELL = re.compile(r"^:?-+:?$")
 
 
@@ -47,7 +47,7 @@ def read(markdown: str, heading: str = "") -> tuple[Block, ...]:
     for chunk in _chunks(markdown):
         found = _HEADING.match(chunk[0])
         if found:
-            heading = plain(found[2])
+            heading = plain(found[1].rstrip(" \t#"))
         else:
             block = _block(chunk, heading)
             if block:

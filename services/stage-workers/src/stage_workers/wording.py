@@ -2,11 +2,12 @@
 
 import re
 
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
+# Pages are strangers' text: each pattern looks at a character a bounded number of times.
+_LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,2000}(?:\s\"[^\"]{0,200}\")?\)")
 _EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|>])")
-_RULE = re.compile(r"^\s*\|?[\s:|-]*-{2,}[\s:|-]*\|?\s*$", re.MULTILINE)
-_MARK = re.compile(r"^\s*(?:#{1,6}|[-*+•]|\d{1,3}[.)]|>)\s+", re.MULTILINE)
+_MARK = re.compile(r"(?:#{1,6}|[-*+•>]|\d{1,3}[.)])\s+")
+_RULE_CHARACTERS = frozenset(" \t|:-")
 
 
 def plain(text: str) -> str:
@@ -17,7 +18,9 @@ def plain(text: str) -> str:
 
 def bare(markdown: str) -> str:
     """Return the words of whole Markdown blocks, without the marks of headings, lists and tables too."""
-    return plain(_MARK.sub("", _RULE.sub("", markdown)).replace("|", " "))
+    lines = (line.strip() for line in markdown.splitlines())
+    kept = (line for line in lines if "--" not in line or not _RULE_CHARACTERS.issuperset(line))
+    return plain("\n".join(_without_mark(line) for line in kept).replace("|", " "))
 
 
 def contains(page_text: str, words: str) -> bool:
@@ -36,3 +39,8 @@ def clip(text: str, limit: int) -> str:
         return text
     head = text[: limit + 1].rpartition(" ")[0]
     return (head or text[:limit]).rstrip(" ,;:–-")
+
+
+def _without_mark(line: str) -> str:
+    mark = _MARK.match(line)
+    return line[mark.end() :] if mark else line

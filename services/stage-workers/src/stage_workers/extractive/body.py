@@ -24,10 +24,11 @@ _LIST_ITEM_WORDS, _LIST_ITEMS = 25, 3
 def candidates(topics: Sequence[Topic], language: str, chosen: Choices) -> list[Topic]:
     """Return the topics for sections, best first; pages of questions are kept for the FAQ unless there is little
     else. Every second one is spare, for those that turn out to be used up."""
-    prose = [topic for topic in topics if not topic.from_questions_page]
+    wanted = [topic for topic in topics if topic.heading not in chosen.avoid]
+    prose = [topic for topic in wanted if not topic.from_questions_page]
     enough = sum(topic.score > 0 for topic in prose) >= FEWEST_SECTIONS
     return sections.choose(
-        prose if enough else topics, 2 * FEWEST_SECTIONS, 2 * MOST_SECTIONS, chosen.spread, language
+        prose if enough else wanted, 2 * FEWEST_SECTIONS, 2 * MOST_SECTIONS, chosen.spread, language
     )
 
 

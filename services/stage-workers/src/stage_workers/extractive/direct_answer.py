@@ -6,6 +6,7 @@ from itertools import islice
 from contracts.articles import Sentence
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.phrases import phrases
+from stage_workers.extractive.ranking import is_new
 from stage_workers.extractive.topics import Topic
 from stage_workers.extractive.windows import Window, windows
 from stage_workers.wording import word_count
@@ -57,7 +58,7 @@ def _pairs(firsts: list[Window], seconds: list[Window]) -> Iterator[tuple[Window
         same_page = (window for window in seconds if window.topic.place[0] == first.topic.place[0])
         for second in islice(same_page, _SECONDS):
             fits = FEWEST <= first.words + second.words <= MOST
-            if fits and not set(first.texts) & set(second.texts):
+            if fits and all(is_new(text, first.texts) for text in second.texts):
                 yield first, second
 
 

@@ -17,11 +17,12 @@ _SHORTEST_NAMED = 12
 
 
 def compose(task: WriteDraft, generator: str) -> Draft:
-    """Return the article. Raises Permanent ``too_little_material`` when the sources hold next to nothing."""
+    """Return the article. Raises Permanent: ``too_little_material`` when the sources hold next to nothing,
+    ``keyword_not_covered`` when no word of the keyword is in them."""
     chosen = choices(task.rounds)
     keyword, language = task.request.primary_keyword, task.brief.language
     topics = gather(task.sources, keyword, language, task.company)
-    _check_material(topics, language)
+    _check_material(topics, keyword, language)
     ledger = Ledger(_avoided(topics, language, chosen.avoid), chosen.likeness)
     answer = direct_answer.compose(topics, keyword, language, ledger, chosen.answer_rank)
     ranked = body.candidates(topics, language, chosen)
@@ -46,7 +47,7 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     )
 
 
-def _check_material(topics: Sequence[Topic], language: str) -> None:
+def _check_material(topics: Sequence[Topic], keyword: str, language: str) -> None:
     texts = {text for topic in topics for block in topic.blocks for text in sentences(block, language)}
     words = sum(word_count(topic.words()) for topic in topics)
     if len(texts) < _FEWEST_SENTENCES or words < _FEWEST_WORDS:
@@ -54,6 +55,12 @@ def _check_material(topics: Sequence[Topic], language: str) -> None:
             "too_little_material",
             f"the pages hold only {len(texts)} usable sentences ({words} words); an article that invents nothing "
             f"needs at least {_FEWEST_SENTENCES} sentences and {_FEWEST_WORDS} words: name pages in source_urls",
+        )
+    if not any(topic.score > 0 for topic in topics):
+        raise Permanent(
+            "keyword_not_covered",
+            f"none of the pages says anything about “{keyword}”, and an article that invents nothing needs pages "
+            "that do: name some in source_urls",
         )
 
 

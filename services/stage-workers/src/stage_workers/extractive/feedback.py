@@ -1,6 +1,6 @@
 """Turns what the quality gate found in earlier rounds into other choices for the next one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -24,36 +24,33 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     stretch: float = 1.0
     """Factor on the word target."""
     avoid: tuple[str, ...] = ()
-    """Texts to leave out."""
+    """Sentences and headings to leave out."""
 
 
 def choices(rounds: Iterable[RoundReport]) -> Choices:
     """Return the choices for the round after ``rounds``."""
     chosen = Choices()
     for report in rounds:
-        if report.passed:
-            continue
-        for finding in report.findings:
-            chosen = _heed(chosen, finding)
-        if not report.findings:
-            chosen = msgspec.structs.replace(chosen, answer_rank=chosen.answer_rank + 1)
+        if not report.passed:
+            chosen = _heed(chosen, report.findings)
     return chosen
 
 
-def _heed(chosen: Choices, finding: Finding) -> Choices:
-    """Words of the finding's code decide; the texts that it names are avoided in any case."""
-    code = finding.code.casefold()
-    changes: dict[str, object] = {"avoid": (*chosen.avoid, *filter(None, (finding.where, finding.message)))}
-    if _any(code, "direct_answer", "answer"):
+def _heed(chosen: Choices, findings: Sequence[Finding]) -> Choices:
+    """Vary what the findings' codes speak of, once a round, and avoid the texts that they name."""
+    codes = " ".join(finding.code.casefold() for finding in findings)
+    named = (finding.where for finding in findings if finding.where)
+    changes: dict[str, object] = {"avoid": (*chosen.avoid, *named)}
+    if not findings or "answer" in codes:
         changes["answer_rank"] = chosen.answer_rank + 1
-    if _any(code, "duplicate", "repeat", "same", "similar"):
+    if _any(codes, "duplicate", "repeat", "similar"):
         changes["likeness"] = min(chosen.likeness, _STRICTER_LIKENESS)
-    if _any(code, "spread", "source", "citation", "trust"):
+    if _any(codes, "spread", "source", "citation"):
         changes["spread"] = chosen.spread + _MORE_SPREAD
-    if _any(code, "word", "short", "thin", "section", "faq", "paa", "question", "heading", "length"):
+    if _any(codes, "word", "short", "section", "faq", "paa", "question", "heading", "list", "experience"):
         changes["stretch"] = min(chosen.stretch * _STRETCH, _LONGEST_STRETCH)
     return msgspec.structs.replace(chosen, **changes)
 
 
-def _any(code: str, *parts: str) -> bool:
-    return any(part in code for part in parts)
+def _any(codes: str, *parts: str) -> bool:
+    return any(part in codes for part in parts)

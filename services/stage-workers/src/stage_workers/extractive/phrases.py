@@ -16,8 +16,12 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """First words of sentences that lean on the one before."""
     leaning_words: frozenset[str]
     """Words that point to something elsewhere on the page."""
+    leaning_phrases: tuple[str, ...]
+    """Parts of sentences that point to something named before, in lower case."""
     leaning_headings: frozenset[str]
     """Pronouns with which a heading needs its page to be understood."""
+    joining: frozenset[str]
+    """Words that join the items of a list, as its last but one may end with."""
     questions_page: str
     """What titles of pages of questions and answers say, in lower case."""
     boilerplate: tuple[str, ...]

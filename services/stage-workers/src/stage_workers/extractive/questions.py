@@ -82,7 +82,7 @@ def _answer(topic: Topic, language: str, ledger: Ledger, *, leans: bool) -> list
         for number, text in enumerate(sentences(block, language)):
             begins = bool(texts) or (leans and number == 0) or stands_alone(text, known)
             words = sum(map(word_count, texts)) + word_count(text)
-            if not begins or not ledger.is_fresh(text):
+            if not begins or not ledger.is_fresh(text) or not is_new(text, texts):
                 if texts:
                     break
                 continue

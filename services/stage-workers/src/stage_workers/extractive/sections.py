@@ -105,16 +105,16 @@ def _order(topic: Topic) -> tuple[int, int]:
 def _parts(topic: Topic, block: Block, budget: int, language: str, ledger: Ledger) -> list[ArticleBlock]:
     if block.kind == "table":
         header, *rows = block.rows
-        caption = topic.heading or topic.source.title
+        caption = topic.source.title
         ids = (topic.source.source_id,)
         return [Table(caption=caption, header=header, rows=tuple(rows[:_MOST_ROWS]), source_ids=ids)]
     if block.kind == "list":
-        return _list(topic, block, ledger)
+        return _list(topic, block, phrases(language), ledger)
     return _paragraphs(topic, sentences(block, language), budget, phrases(language), ledger)
 
 
-def _list(topic: Topic, block: Block, ledger: Ledger) -> list[ArticleBlock]:
-    items = ledger.fresh(block.items)
+def _list(topic: Topic, block: Block, known: Phrases, ledger: Ledger) -> list[ArticleBlock]:
+    items = ledger.fresh(_without_joint(item, known) for item in block.items)
     if len(items) < min(2, len(block.items)):
         return []
     ledger.take(*items)
@@ -123,6 +123,13 @@ def _list(topic: Topic, block: Block, ledger: Ledger) -> list[ArticleBlock]:
         parts.append(Paragraph(sentences=(topic.sentence(block.text),)))
     parts.append(BulletList(items=tuple(topic.sentence(item) for item in items), ordered=block.ordered))
     return parts
+
+
+def _without_joint(item: str, known: Phrases) -> str:
+    """Return an item without the comma or the word that joined it to the next one."""
+    words = item.rstrip(" ,;").split()
+    joined = len(words) > 1 and words[-1].casefold() in known.joining
+    return " ".join(words[:-1] if joined else words).rstrip(" ,;")
 
 
 def _paragraphs(
@@ -146,12 +153,14 @@ def _paragraphs(
 
 def _unbroken(texts: Sequence[str], known: Phrases, ledger: Ledger) -> list[str]:
     """Return the unused sentences, without those that lean on a used one before them."""
+    trial = ledger.copy()
     kept: list[str] = []
     gap = False
     for text in texts:
-        if not ledger.is_fresh(text):
+        if not trial.is_fresh(text):
             gap = True
         elif not gap or stands_alone(text, known):
+            trial.take(text)
             kept.append(text)
             gap = False
     return kept

@@ -7,8 +7,9 @@ import sentencex
 from stage_workers.extractive.phrases import Phrases
 from stage_workers.wording import word_count
 
-_ENDS = re.compile(r"[.!?…][\"'”’»“)\]]*$")
+_ENDS = re.compile(r"(?<!\.\.)[.!?][\"'”’»“)\]]*$")
 _SHORTEST, _LONGEST = 4, 55
+_MOST_CHARACTERS = 700
 _FIRST_WORD = re.compile(r"[\w’']+")
 
 
@@ -21,6 +22,8 @@ def split(text: str, language: str) -> tuple[str, ...]:
 def is_whole(sentence: str) -> bool:
     """Say whether this is a sentence at all: a beginning, an end and a bearable length."""
     first = sentence.lstrip("\"'“‘„«([")[:1]
+    if len(sentence) > _MOST_CHARACTERS:
+        return False
     sized = _SHORTEST <= word_count(sentence) <= _LONGEST
     return sized and bool(_ENDS.search(sentence)) and not first.islower() and first.isalnum()
 
@@ -29,6 +32,9 @@ def stands_alone(sentence: str, phrases: Phrases) -> bool:
     """Say whether a reader understands the sentence without the one before it."""
     words = [word.casefold() for word in _FIRST_WORD.findall(sentence)]
     if not words or sentence.endswith("?"):
+        return False
+    folded = sentence.casefold()
+    if any(phrase in folded for phrase in phrases.leaning_phrases):
         return False
     return words[0] not in phrases.leaning_starts and phrases.leaning_words.isdisjoint(words)
 

@@ -6,6 +6,7 @@ import msgspec
 
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.phrases import Phrases
+from stage_workers.extractive.ranking import is_new
 from stage_workers.extractive.sentences import stands_alone
 from stage_workers.extractive.tokens import mentions
 from stage_workers.extractive.topics import Topic, sentences
@@ -38,14 +39,14 @@ def windows(
 
 
 def _runs(texts: tuple[str, ...], known: Phrases, ledger: Ledger, longest: int) -> Iterator[tuple[str, ...]]:
-    fresh = [ledger.is_fresh(text) for text in texts]
+    usable = [ledger.is_fresh(text) and not text.endswith(":") for text in texts]
     for start, first in enumerate(texts):
         if not stands_alone(first, known):
             continue
         words = 0
         for end in range(start, len(texts)):
             words += word_count(texts[end])
-            if words > longest or not fresh[end] or texts[end].endswith(":"):
+            if words > longest or not usable[end] or not is_new(texts[end], texts[start:end]):
                 break
             yield texts[start : end + 1]
 

@@ -9,7 +9,7 @@ from contracts.articles import Quote, Source
 from stage_workers.blocks import read
 from stage_workers.ports import Page
 from stage_workers.site.addresses import is_same_site
-from stage_workers.wording import bare, contains
+from stage_workers.wording import bare
 
 _SAME = 92.0
 
@@ -30,11 +30,12 @@ def sources(
 
 
 def _kept(page: Page, quotes: Sequence[str], known: list[str]) -> tuple[Quote, ...]:
+    text = bare(page.text)
     places = [(bare(block.markdown()), block.heading) for block in read(page.text)]
     kept = []
     for quote in quotes:
         words = bare(quote)
-        if not words or not contains(page.text, quote):
+        if not words or words not in text:
             continue
         if process.extractOne(words, known, scorer=fuzz.ratio, score_cutoff=_SAME) is None:
             known.append(words)
