@@ -68,12 +68,21 @@ def test_the_direct_answer_has_forty_to_sixty_words_and_names_the_keyword(task):
     assert task.request.primary_keyword.casefold() in text.casefold()
 
 
-def test_a_keyword_that_no_page_has_in_these_words_stands_only_in_connectives(make):
-    task = make.write_draft("bicycle lubrication", make.bicycle_pages())
-    answer = compose(task, "extractive").direct_answer
-    assert answer[0].connective
-    assert "bicycle lubrication" in answer[0].text
-    assert all(not sentence.connective for sentence in answer[1:])
+def test_a_keyword_that_no_page_covers_is_not_claimed_to_be_covered(make):
+    draft = compose(make.write_draft("bicycle lubrication", make.bicycle_pages()), "extractive")
+    assert draft.direct_answer[0].connective
+    assert draft.direct_answer[0].text.startswith("The pages do not speak of bicycle lubrication")
+    assert all(not sentence.connective for sentence in draft.direct_answer[1:])
+    assert draft.headline == "Bicycle lubrication: related answers"
+    assert "No page" in draft.teaser
+
+
+def test_the_teaser_counts_the_pages_that_are_cited(make):
+    pages = [*make.bicycle_pages(), make.page("levain", "levain")]
+    draft = compose(make.write_draft("bicycle chain", pages), "extractive")
+    cited = {source_id for sentence in make.every_sentence(draft) for source_id in sentence.source_ids}
+    assert len(cited) == 3
+    assert "3 pages" in draft.teaser
 
 
 def test_headlines_fit_and_paragraphs_are_short(task):

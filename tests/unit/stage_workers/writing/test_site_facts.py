@@ -96,7 +96,17 @@ def test_connectives_of_every_language_have_the_same_gaps(language):
     known = phrases(language)
     gaps = {"keyword": "K", "company": "C", "count": 3, "title": "T", "topic": "O", "country": "L"}
     assert known.headlines[-1].format(**gaps) == known.headlines_many[-1].format(**gaps) == "K"
-    for text in (known.teaser, known.answer_lead, known.attribution, known.page_question, *known.questions):
+    related = (known.headline_related, known.teaser_related, known.answer_lead_related)
+    for text in (
+        known.teaser,
+        known.teaser_one,
+        known.teaser_many,
+        *related,
+        known.answer_lead,
+        known.attribution,
+        known.page_question,
+        *known.questions,
+    ):
         filled = text.format(**gaps)
         assert "{" not in filled
         assert filled != text

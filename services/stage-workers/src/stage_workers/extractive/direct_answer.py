@@ -16,21 +16,27 @@ _FIRSTS, _SECONDS = 20, 60
 
 
 def compose(
-    topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, rank: int = 0
+    topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, lead: Sentence, rank: int = 0
 ) -> tuple[Sentence, ...]:
     """Return the answer and take its sentences. ``rank`` asks for the next best ones: 1 for the second and so on.
 
-    In this order: one run of sentences with the keyword; two runs of one page; a lead-in that names the keyword
-    before a run without it; and where the pages hold too few words, the best run there is."""
+    In this order: one run of sentences with the keyword; two runs of one page; ``lead``, which names the
+    keyword, before a run without it; and where the pages hold too few words, the best run there is."""
     known = phrases(language)
     found = windows(topics, keyword, language, known, ledger, MOST)
-    lead = Sentence(text=known.answer_lead.format(keyword=keyword), connective=True)
     answers = list(islice(_distinct(_answers(found, lead)), rank + 1))
     if not answers:
         return ()
     answer = answers[-1]
     ledger.take(*(sentence.text for sentence in answer))
     return answer
+
+
+def lead(keyword: str, language: str, *, covered: bool) -> Sentence:
+    """Return a line that names the keyword where no sentence does; it says so when no page speaks of it."""
+    known = phrases(language)
+    template = known.answer_lead if covered else known.answer_lead_related
+    return Sentence(text=template.format(keyword=keyword), connective=True)
 
 
 def _distinct(answers: Iterator[tuple[Sentence, ...]]) -> Iterator[tuple[Sentence, ...]]:

@@ -6,9 +6,9 @@ from contracts.articles import Draft, QuestionAnswer
 from stage_workers.errors import Permanent
 from stage_workers.extractive import body, direct_answer, introduction, questions, sections
 from stage_workers.extractive.feedback import choices
-from stage_workers.extractive.headline import headline, teaser
+from stage_workers.extractive.headline import with_titles
 from stage_workers.extractive.ledger import Ledger
-from stage_workers.extractive.topics import Topic, gather, sentences
+from stage_workers.extractive.topics import Topic, gather, is_covered, sentences
 from stage_workers.tasks import WriteDraft
 from stage_workers.wording import plain, word_count
 
@@ -24,7 +24,9 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     topics = gather(task.sources, keyword, language, task.company)
     _check_material(topics, keyword, language)
     ledger = Ledger(_avoided(topics, language, chosen.avoid), chosen.likeness)
-    answer = direct_answer.compose(topics, keyword, language, ledger, chosen.answer_rank)
+    covered = is_covered(topics, keyword, language)
+    lead = direct_answer.lead(keyword, language, covered=covered)
+    answer = direct_answer.compose(topics, keyword, language, ledger, lead, chosen.answer_rank)
     ranked = body.candidates(topics, language, chosen)
     intro = introduction.introduce(topics, keyword, language, ledger, answer)
     words = round(task.brief.word_target * chosen.stretch)
@@ -34,9 +36,9 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     rest = [topic for topic in topics if topic not in picked]
     asked = [section.heading for section in parts]
     faq, paa = _ask(rest, picked, language, ledger, asked)
-    return Draft(
-        headline=headline(task),
-        teaser=teaser(task),
+    draft = Draft(
+        headline="",
+        teaser="",
         direct_answer=answer,
         intro=intro,
         sections=tuple(parts),
@@ -45,6 +47,7 @@ def compose(task: WriteDraft, generator: str) -> Draft:
         paa=tuple(paa),
         generator=generator,
     )
+    return with_titles(draft, task, covered=covered)
 
 
 def _check_material(topics: Sequence[Topic], keyword: str, language: str) -> None:

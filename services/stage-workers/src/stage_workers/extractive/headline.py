@@ -1,5 +1,11 @@
 """Headline and teaser: connectives that name the keyword, the company and the number of pages."""
 
+from collections.abc import Iterable
+
+import msgspec
+
+from contracts.articles import Draft
+from stage_workers.article_text import draft_sentences
 from stage_workers.extractive.phrases import phrases
 from stage_workers.tasks import WriteDraft
 from stage_workers.wording import clip
@@ -7,31 +13,30 @@ from stage_workers.wording import clip
 _LONGEST = 70
 
 
-def headline(task: WriteDraft) -> str:
-    """Return the longest headline of at most 70 characters."""
+def with_titles(draft: Draft, task: WriteDraft, *, covered: bool) -> Draft:
+    """Return the draft with headline and teaser. ``covered``: whether the sources speak of the keyword."""
+    cited = {source_id for sentence in draft_sentences(draft) for source_id in sentence.source_ids}
+    used = [source for source in task.sources if source.source_id in cited]
+    own = all(source.kind == "company" for source in used)
+    gaps = {
+        "keyword": " ".join(task.request.primary_keyword.split()),
+        "company": task.company.name,
+        "count": str(len(used)),
+    }
     known = phrases(task.brief.language)
-    templates = known.headlines if _is_own(task) else known.headlines_many
-    if len(task.sources) == 1:
-        templates = tuple(template for template in templates if "{count}" not in template)
-    fitting = (text for template in templates if len(text := _fill(template, task)) <= _LONGEST)
-    return _upper_first(next(fitting, clip(task.request.primary_keyword, _LONGEST)))
+    headlines, teaser = known.headlines if own else known.headlines_many, known.teaser_many
+    if not covered:
+        headlines, teaser = (known.headline_related,), known.teaser_related
+    elif len(used) == 1:
+        headlines = tuple(template for template in headlines if "{count}" not in template)
+        teaser = known.teaser_one
+    elif own:
+        teaser = known.teaser
+    return msgspec.structs.replace(draft, headline=_fitting(headlines, gaps), teaser=teaser.format(**gaps))
 
 
-def teaser(task: WriteDraft) -> str:
-    known = phrases(task.brief.language)
-    if len(task.sources) == 1:
-        return _fill(known.teaser_one, task)
-    return _fill(known.teaser if _is_own(task) else known.teaser_many, task)
-
-
-def _is_own(task: WriteDraft) -> bool:
-    return all(source.kind == "company" for source in task.sources)
-
-
-def _fill(template: str, task: WriteDraft) -> str:
-    keyword = " ".join(task.request.primary_keyword.split())
-    return template.format(keyword=keyword, company=task.company.name, count=len(task.sources))
-
-
-def _upper_first(text: str) -> str:
+def _fitting(templates: Iterable[str], gaps: dict[str, str]) -> str:
+    """Return the first headline of at most 70 characters; the keyword, cut if need be, when none is."""
+    texts = (template.format(**gaps) for template in templates)
+    text = next((text for text in texts if len(text) <= _LONGEST), clip(gaps["keyword"], _LONGEST))
     return text[:1].upper() + text[1:]

@@ -28,12 +28,16 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Marks of text about the web page itself."""
     headlines: tuple[str, ...]
     """For articles from the company's pages, the longest first: the first that fits is taken."""
+    headline_related: str
     headlines_many: tuple[str, ...]
     """For articles from other sources too."""
     teaser: str
     teaser_one: str
+    teaser_related: str
     teaser_many: str
     answer_lead: str
+    answer_lead_related: str
+    """For a keyword that no page covers."""
     introduction: str
     attribution: str
     page_question: str

@@ -12,7 +12,7 @@ from stage_workers.extractive.phrases import Phrases, phrases
 from stage_workers.extractive.quotes import usable_part
 from stage_workers.extractive.ranking import scores
 from stage_workers.extractive.sentences import is_question, split
-from stage_workers.extractive.tokens import mentions
+from stage_workers.extractive.tokens import mentions, tokens
 from stage_workers.site.addresses import is_listing, is_questions_page, path_words
 from stage_workers.wording import word_count
 
@@ -62,6 +62,15 @@ def gather(
         )
         for topic, score in zip(topics, ranked, strict=True)
     ]
+
+
+def is_covered(topics: Iterable[Topic], keyword: str, language: str) -> bool:
+    """Say whether some topic holds all words of the keyword."""
+    wanted = set(tokens(keyword, language))
+    return any(
+        wanted.issubset(tokens(f"{topic.source.title} {topic.heading} {topic.words()}", language))
+        for topic in topics
+    )
 
 
 def relevant(topics: Sequence[Topic]) -> float:
