@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
-import nats
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -87,18 +86,28 @@ async def connect(url: str, name: str, on_closed: Callable[[], None] | None = No
         log.warning("nats_error", client=name, reason=str(error) or type(error).__name__)
 
     await _probe(url, name)
-    return await nats.connect(url, closed_cb=closed, error_cb=failed, **options(name))
+    return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
 
 
 async def _probe(url: str, name: str) -> None:
     """Connect once without retries: with endless reconnects the first connect would also wait for ever."""
     quiet = {**options(name), "max_reconnect_attempts": 0, "allow_reconnect": False, "connect_timeout": 5}
-    client = Client()
     try:
-        await client.connect(url, error_cb=_ignore, **quiet)
+        client = await _open(url, error_cb=_ignore, **quiet)
     except (OSError, NatsError, ValueError) as error:
         raise ServerUnreachable("NATS_URL", str(error) or type(error).__name__) from error
     await client.close()
+
+
+async def _open(url: str, **settings: Any) -> Client:
+    """Connect, and leave nothing open when that fails or is cancelled."""
+    client = Client()
+    try:
+        await client.connect(url, **settings)
+    except BaseException:
+        await client.close()
+        raise
+    return client
 
 
 async def _ignore(_error: Exception) -> None:
