@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -28,13 +28,21 @@ UNKNOWN_JOB_TRIES = 30
 """Deliveries of a command for a job that is not there yet, a second apart: its submission may be on the way."""
 
 
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def storable(data: bytes) -> bytes:
+    """Return JSON with U+FFFD in place of NUL characters: pages have them, and Postgres cannot hold them."""
+    return _NUL.sub(rb"\1\\ufffd", data)
+
+
 def _command(data: bytes) -> Happening:
-    command = codec.decode_command(data)
+    command = codec.decode_command(storable(data))
     return command.job_id, command
 
 
 def _result(data: bytes) -> Happening:
-    result = codec.decode(data, StageResult)
+    result = codec.decode(storable(data), StageResult)
     return result.job_id, result
 
 
@@ -54,7 +62,7 @@ async def _consume(
 ) -> None:
     async def handle(messages: list[Msg]) -> None:
         readable = await _readable(messages, decode)
-        verdicts = await _applied(advancer, [happening for _, happening in readable])
+        verdicts = await advancer.apply([happening for _, happening in readable])
         for (message, happening), verdict in zip(readable, verdicts, strict=True):
             await _settle(message, happening, verdict)
 
@@ -77,17 +85,6 @@ async def _readable(
             log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
             await message.term()
     return readable
-
-
-async def _applied(advancer: Advancer, batch: list[Happening]) -> list[Verdict]:
-    """Apply a batch; when the database refuses its data, one by one, so that only the culprit is refused."""
-    try:
-        return await advancer.apply(batch)
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-        if len(batch) == 1:
-            log.exception("input_refused", job_id=batch[0][0])
-            return [Refused(f"{type(error).__name__}: {error}")]
-        return [verdict for one in batch for verdict in await _applied(advancer, [one])]
 
 
 async def _settle(message: Msg, happening: Happening, verdict: Verdict) -> None:
