@@ -77,6 +77,16 @@ def test_the_deadline_also_ends_a_wait_that_is_longer(world: Any) -> None:
     assert world.job.error_code == "deadline_exceeded"
 
 
+def test_a_wake_up_starts_only_what_is_due(world: Any) -> None:
+    world.work_until(StageId.FAQ)
+    world.answer(world.command(StageId.FAQ), StageRetry(reason="busy", after_seconds=10))
+    world.answer(world.command(StageId.IMAGES), StageRetry(reason="busy", after_seconds=20))
+    world.wait(10)
+    world.wake()
+    assert (world.sent[-1].stage, world.sent[-1].attempt) == (StageId.FAQ, 2)
+    assert world.job.stages[StageId.IMAGES].status is StageStatus.WAITING
+
+
 def test_a_result_that_comes_after_the_deadline_but_before_anyone_looked_still_counts(
     world: Any, success: Success
 ) -> None:
@@ -102,6 +112,7 @@ def test_a_failed_attempt_is_repeated_after_the_delays_of_the_table_until_they_a
     assert (world.job.state, world.job.error_code) == (JobState.FAILED, "http_503")
     assert world.job.error == "busy (after 3 attempts)"
     assert world.job.error_stage is StageId.COMPANY
+    assert [attempt.status for attempt in world.closed] == ["retrying", "retrying", "failed"]
 
 
 @pytest.mark.parametrize(

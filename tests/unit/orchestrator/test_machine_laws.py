@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from hypothesis import event, settings
@@ -44,7 +45,7 @@ retry_later = st.builds(StageRetry, reason=st.just("busy"), after_seconds=delays
 give_up = st.builds(StageFail, code=st.just("no_material"), reason=st.just("nothing there"))
 success_asked = st.just("success")
 outcomes = st.one_of(success_asked, success_asked, retry_later, retry_later, retry_later, give_up)
-scores = st.integers(0, 100).map(float)
+verdicts = st.tuples(st.integers(0, 100).map(float), st.sampled_from([False, False, True]), st.integers(0, 2))
 stages = st.sampled_from(StageId)
 numbers = st.integers(1, 4)
 any_command = st.builds(
@@ -117,6 +118,17 @@ class Laws(RuleBasedStateMachine):
         command = data.draw(st.sampled_from(self.world.running()))
         self.world.answer(command, self.outcome(command, outcome))
 
+    @precondition(lambda self: self.world.running())
+    @rule(data=st.data(), times=st.integers(2, 4))
+    def a_stage_keeps_failing(self, data: st.DataObject, times: int) -> None:
+        stage = data.draw(st.sampled_from(self.world.running())).stage
+        for _ in range(times):
+            for command in self.world.running():
+                if command.stage is stage:
+                    self.world.answer(command, StageRetry(reason="busy", after_seconds=1))
+            self.world.wait(1)
+            self.world.wake()
+
     @precondition(lambda self: self.world.sent)
     @rule(data=st.data(), outcome=outcomes)
     def any_command_answered(self, data: st.DataObject, outcome: Outcome | str) -> None:
@@ -142,15 +154,15 @@ class Laws(RuleBasedStateMachine):
         self.world.work_until(until)
 
     @precondition(lambda self: self.world.running())
-    @rule(score=scores, passed=st.sampled_from([False, False, True]), critical=st.integers(0, 2))
-    def round_judged(self, score: float, passed: bool, critical: int) -> None:
-        self.world.work_until(StageId.QUALITY)
-        findings = tuple(Finding(code="c", message="m", critical=True) for _ in range(critical))
-        for command in self.world.running():
-            if command.stage is StageId.QUALITY:
-                event(f"round {command.round} {'passed' if passed else 'refused'}")
-                outcome = self.success(StageId.QUALITY, score, passed=passed, findings=findings)
-                self.world.answer(command, outcome)
+    @rule(verdicts=st.lists(verdicts, min_size=1, max_size=MAX_ROUNDS))
+    def rounds_judged(self, verdicts: list[tuple[float, bool, int]]) -> None:
+        for score, passed, critical in verdicts:
+            self.world.work_until(StageId.QUALITY)
+            findings = tuple(Finding(code="c", message="m", critical=True) for _ in range(critical))
+            for command in self.world.running():
+                if command.stage is StageId.QUALITY:
+                    outcome = self.success(StageId.QUALITY, score, passed=passed, findings=findings)
+                    self.world.answer(command, outcome)
 
     @precondition(lambda self: self.world.sent)
     @rule(data=st.data())
@@ -216,7 +228,10 @@ class Laws(RuleBasedStateMachine):
         job = self.world.job
         event(f"stood at {job.state}, run {min(job.run, 3)}, round {job.round}")
         expected = JobState.CANCELLED if job.state is JobState.CANCELLED else JobState.COMPLETED
-        assert self.world.healed().job.state is expected
+        healed = self.world.healed().job
+        assert healed.state is expected
+        if healed.state is JobState.COMPLETED:
+            assert_best_round_chosen(healed)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -237,7 +252,7 @@ def holds_the_laws(world: Any, happened: Input, verdict: Transition | Ignored) -
     follows_the_table(world.job, happened, verdict.job)
     tells_its_story(world.job, verdict)
     if world.job is not None:
-        moves_forward(world.job, verdict)
+        moves_forward(world.job, verdict, world.now)
         keeps_what_is_done(world.job, happened, verdict)
     sends_what_can_run(world, verdict)
 
@@ -248,7 +263,7 @@ def follows_the_table(before: Job | None, happened: Input, after: Job) -> None:
     assert state not in TERMINAL_STATES or isinstance(happened, RetryJob)
 
 
-def moves_forward(before: Job, verdict: Transition) -> None:
+def moves_forward(before: Job, verdict: Transition, now: datetime) -> None:
     """Run and round only grow; an attempt at a stage is newer than the one before, or the same again."""
     job = verdict.job
     assert (job.run, job.round) >= (before.run, before.round)
@@ -258,6 +273,7 @@ def moves_forward(before: Job, verdict: Transition) -> None:
             continue
         new, previous = (effect.run, effect.round, effect.attempt), (old.run, old.round, old.attempt)
         assert (new == previous) if effect.repeated else (new > previous)
+        assert effect.repeated or old.due_at is None or old.due_at <= now, "tried again before it was due"
 
 
 def keeps_what_is_done(before: Job, happened: Input, verdict: Transition) -> None:
