@@ -149,3 +149,5 @@ def test_commands_that_the_same_batch_made_moot_are_not_wanted() -> None:
     assert [wanted for _, wanted in sends(fold({}, batch[:3], NOW))] == [False], "it has failed"
     assert [wanted for _, wanted in sends(fold({}, batch[:4], NOW))] == [False], "it waits for a slot"
     assert [wanted for _, wanted in sends(fold({}, batch[:5], NOW))] == [False, True]
+    cancelled = [*batch[:2], (IDS[0], CancelJob(job_id=IDS[0], tenant="t", requested_at=NOW))]
+    assert [wanted for _, wanted in sends(fold({}, cancelled, NOW))] == [False]
