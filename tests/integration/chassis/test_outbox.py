@@ -131,3 +131,17 @@ async def test_the_depth_tells_the_age_of_the_oldest(place: Place) -> None:
     count, age = await place.outbox.depth(place.pool)
     assert count == 2
     assert 90 <= age < 120
+
+
+async def test_confirming_never_waits_for_rows_that_another_transaction_holds(place: Place) -> None:
+    """Whoever waits for no lock is in no deadlock; the holder sends or deletes what it holds."""
+    out = messages(3)
+    ids = await place.write(out)
+    async with place.pool.acquire() as other, other.transaction():
+        await other.execute("SELECT id FROM box.outbox WHERE id = $1 FOR UPDATE", ids[1])
+        async with asyncio.timeout(10):
+            await place.outbox.send(place.pool, place.publisher, list(zip(ids, out, strict=True)))
+        assert await place.depth() == 1
+    assert await place.outbox.relay(place.pool, place.publisher, older_than_seconds=0) == 1
+    assert await place.depth() == 0
+    assert len(await place.stored()) == 3

@@ -181,8 +181,8 @@ async def open_store(database_url: str) -> AsyncIterator[Callable[..., Awaitable
     await connection.close()
     async with AsyncExitStack() as stack:
 
-        async def open_one(clock: Clock | None = None) -> JobStore:
-            pool = await database.connect(database_url, name="store")
+        async def open_one(clock: Clock | None = None, planner: str = "") -> JobStore:
+            pool = await database.connect(f"{database_url}?{planner}", name="store")
             stack.push_async_callback(database.close, pool)
             return JobStore(pool, clock or SystemClock())
 

@@ -60,6 +60,35 @@ async def most_running(pool: Any) -> int:
     return most
 
 
+async def test_two_stores_that_look_at_once_do_not_give_the_same_slots_twice(
+    open_store: OpenStore, submission: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has counted who runs and not yet chosen; the second must wait for its choice."""
+    first, second = await open_store(), await open_store()
+    await first.advance([submission() for _ in range(20)])
+    fetch, counted, go_on = first._fetch, asyncio.Event(), asyncio.Event()
+
+    async def fetch_and_pause(connection: Any, name: str, *arguments: Any) -> Any:
+        rows = await fetch(connection, name, *arguments)
+        if name == "running_by_tenant":
+            counted.set()
+            await go_on.wait()
+        return rows
+
+    monkeypatch.setattr(first, "_fetch", fetch_and_pause)
+    admissions = [asyncio.create_task(first.admit(SLOTS))]
+    async with asyncio.timeout(20):
+        await counted.wait()
+        admissions.append(asyncio.create_task(second.admit(SLOTS)))
+        while not admissions[1].done() and not await first.pool.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        ):
+            await asyncio.sleep(0.01)
+        go_on.set()
+        assert sorted([len((await admission).jobs) for admission in admissions]) == [0, SLOTS]
+    assert await first.pool.fetchval("SELECT count(*) FROM jobs.jobs WHERE state = 'running'") == SLOTS
+
+
 async def test_the_cap_holds_exactly_whoever_admits(open_store: OpenStore, submission: Any) -> None:
     """Three stores admit as fast as they can, while jobs end in each of them."""
     stores = [await open_store() for _ in range(3)]

@@ -78,10 +78,8 @@ INSERT INTO jobs.events (job_id, seq, type, at, body)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::json[]);
 
 -- name: drop_unsent
--- Stage commands of stopped jobs that nobody has published yet. Locked in one order everywhere, as jobs are.
-DELETE FROM jobs.outbox WHERE id = ANY(ARRAY(
-    SELECT id FROM jobs.outbox WHERE subject = ANY($1::text[]) ORDER BY id FOR UPDATE
-));
+-- Stage commands of stopped jobs that nobody has published yet.
+DELETE FROM jobs.outbox WHERE subject = ANY($1::text[]);
 
 -- name: requests
 -- What clients asked for, to go into stage commands.
