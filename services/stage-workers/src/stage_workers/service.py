@@ -44,7 +44,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         js = client.jetstream()
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
-        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent))
+        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
         ports = Ports(
             model=ExtractiveModel(),
             images=CardPainter(),
