@@ -264,15 +264,23 @@ def _laughs(site: str, _path: str) -> bytes:
 
 
 NOT_UTF8 = PAGES["/"].replace("Our workshop", "Unsere Werkstätte für Fahrräder, the workshop, ")
+_BROKEN_LINKS = "".join(
+    f"<a href='{url}'>x</a>" for url in ("http://[bad", "http://\u2100.test/", "http://127.0.0.1:99999999/")
+)
+_BROKEN_DATA = (
+    '<script type="application/ld+json">{"@type": "Organization", "name": "Work\\u0000shop \\ud800", '
+    f'"numberOfEmployees": 1e999, "x": {"[" * 500}{"]" * 500}}}</script>'
+)
 MACHINE_TRAPS = (
     PAGES["/"]
-    .replace(
-        "<head>",
-        '<head><script type="application/ld+json">{"@type": "Organization", "name": "Work\\u0000shop \\ud800", '
-        f'"numberOfEmployees": 1e999, "x": {"[" * 500}{"]" * 500}}}</script>',
-    )
-    .replace("<title>The workshop for everyday bicycles</title>", "")
+    .replace("<title>The workshop for everyday bicycles</title>", _BROKEN_DATA)
+    .replace("</main>", f"{_BROKEN_LINKS}</main>")
 )
+
+
+async def machine_traps(site: Connection, path: str) -> None:
+    await (site.answer(MACHINE_TRAPS.encode()) if path == "/" else ordinary(site, path))
+
 
 HABITS: dict[str, Habit] = {
     "ordinary": ordinary,
@@ -300,7 +308,8 @@ HABITS: dict[str, Habit] = {
     "utf8_called_latin1": answers(NOT_UTF8.encode(), "text/html; charset=iso-8859-1"),
     "unknown_charset": answers(NOT_UTF8.encode(), "text/html; charset=klingon"),
     "slow_charset": answers(NOT_UTF8.encode() * 500, "text/html; charset=punycode"),
-    "machine_traps": answers(MACHINE_TRAPS.encode()),
+    "machine_traps": machine_traps,
+    "to_no_address": only_pages(lambda site, _path: site.moved("http://[bad")),
     "sitemap_huge": sitemap(lambda url, _path: _urls(url, 40_000)),
     "sitemap_endless": sitemap(lambda url, path: _index(f"{url}{path}x", f"{url}{path}y")),
     "sitemap_circle": sitemap(lambda url, _path: _index(f"{url}/sitemap.xml", f"{url}/sitemap-2.xml")),

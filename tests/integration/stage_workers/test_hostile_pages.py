@@ -44,6 +44,7 @@ async def failure(fetcher: HttpPageFetcher, url: str) -> FetchFailed:
         ("circle", "too_many_redirects", False),
         ("further_and_further", "too_many_redirects", False),
         ("to_a_file", "invalid_url", False),
+        ("to_no_address", "invalid_url", False),
         ("hang", "timeout", True),
         ("drip", "timeout", True),
         ("endless_headers", "protocol", True),
@@ -91,6 +92,22 @@ async def test_a_resolver_that_does_not_answer_may_come_back(
     assert (failed.code, failed.transient) == ("dns", True)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[bad",
+        "http://",
+        "ftp://x.test/",
+        "nonsense",
+        "http://\u2100.test/",
+        "http://127.0.0.1:99999999/",
+    ],
+)
+async def test_what_is_no_address_is_not_read(fetcher: HttpPageFetcher, url: str) -> None:
+    failed = await failure(fetcher, url)
+    assert (failed.code, failed.transient) == ("invalid_url", False)
+
+
 async def test_a_port_without_tls_is_not_asked_again_for_https(
     hostile: Any, fetcher: HttpPageFetcher
 ) -> None:
@@ -112,7 +129,7 @@ async def test_reading_stops_at_the_cap(hostile: Any, fetcher: HttpPageFetcher, 
             await fetcher.sitemap(site.url, limit=10)
         else:
             await failure(fetcher, f"{site.url}/")
-        in_buffers = 8 * MEGABYTE
+        in_buffers = 16 * MEGABYTE
         assert site.sent < http_get.MOST_BYTES + in_buffers
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from contracts.articles import Article, Citation, InternalLink, QuestionAnswer, Sentence, TocEntry
 from contracts.stages import QualityInput
-from stage_workers.article_text import answers, draft_sentences, items_without, without
+from stage_workers.article_text import answers, draft_claims, items_without, sections_without, without
 
 
 def assemble(inp: QualityInput) -> Article:
@@ -20,11 +20,11 @@ def assemble(inp: QualityInput) -> Article:
         return sentence.text not in lost and not verified.keys().isdisjoint(sentence.source_ids)
 
     draft = msgspec.structs.replace(without(inp.draft, keep), faq=(), paa=())
-    moved = _moves([section.heading for section in inp.draft.sections], [s.heading for s in draft.sections])
+    moved = {before: now for now, before in enumerate(sections_without(inp.draft.sections, keep))}
     faq, paa = items_without(inp.faq.faq, keep), items_without(inp.faq.paa, keep)
     return Article(
         draft=draft,
-        citations=_numbered((*draft_sentences(draft), *_answered(faq, paa)), verified),
+        citations=_numbered((*draft_claims(draft), *_answered(faq, paa)), verified),
         internal_links=_links(inp.internal_links.links, moved),
         toc=_entries(inp.table_of_contents.entries, moved),
         faq=faq,
@@ -40,17 +40,6 @@ def assemble(inp: QualityInput) -> Article:
 
 def _answered(*lists: Sequence[QuestionAnswer]) -> Iterable[Sentence]:
     return (sentence for items in lists for sentence in answers(items))
-
-
-def _moves(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:
-    """Return where each section that is still there went: empty ones were left out, the order stays."""
-    moves: dict[int, int] = {}
-    place = 0
-    for number, heading in enumerate(before):
-        if place < len(after) and after[place] == heading:
-            moves[number] = place
-            place += 1
-    return moves
 
 
 def _links(links: Iterable[InternalLink], moved: dict[int, int]) -> tuple[InternalLink, ...]:

@@ -85,8 +85,13 @@ async def _follow(client: httpx.AsyncClient, url: str, turn: Turn) -> Fetched:
 
 def _target(seen: list[str], location: str) -> str:
     """Return where a redirect leads. Raises FetchFailed when it leads nowhere, or on and on."""
-    url, target = seen[0], urljoin(seen[-1], location)
-    if urlsplit(target).scheme not in {"http", "https"}:
+    url = seen[0]
+    try:
+        target = urljoin(seen[-1], location)
+        known = urlsplit(target).scheme in {"http", "https"}
+    except ValueError:
+        target, known = location, False
+    if not known:
         raise FetchFailed(url, "invalid_url", f"{url} redirects to {target[:200]}", transient=False)
     if target in seen or len(seen) > MOST_REDIRECTS:
         reason = f"{url} redirects more than {MOST_REDIRECTS} times or in a circle"

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Self
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chassis.clock import SystemClock
 from stage_workers.adapters import charsets, sitemaps
@@ -50,7 +50,7 @@ class HttpPageFetcher:
 
     async def page(self, url: str) -> Page:
         """See PageFetcher."""
-        url = urldefrag(url)[0]
+        url = _address(url)._replace(fragment="").geturl()
         kept = self._pages.get(url)
         if kept is not None and time.monotonic() - kept[0] < KEPT_SECONDS:
             return kept[1]
@@ -72,7 +72,7 @@ class HttpPageFetcher:
 
     @asynccontextmanager
     async def _turn(self, url: str) -> AsyncIterator[None]:
-        async with self._hosts[urlsplit(url).netloc]:
+        async with self._hosts[_address(url).netloc]:
             yield
 
     @asynccontextmanager
@@ -93,11 +93,21 @@ class HttpPageFetcher:
         return page
 
 
+def _address(url: str) -> SplitResult:
+    """Return an address's parts. Raises FetchFailed for what is no http or https address."""
+    try:
+        parts = urlsplit(url)
+        readable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        readable = False
+    if not readable:
+        raise FetchFailed(url, "invalid_url", f"{url} is no http or https address", transient=False)
+    return parts
+
+
 def _origin(url: str) -> str:
     """Return scheme and host of an address. Raises FetchFailed when it has none."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise FetchFailed(url, "invalid_url", f"{url} is no http or https address", transient=False)
+    parts = _address(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 

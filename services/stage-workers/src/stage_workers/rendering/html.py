@@ -66,6 +66,7 @@ def fragment(edition: Edition) -> str:
             images=pictures,
             middle=len(article.draft.sections) // 2,
             text=lambda sentences: _texts(sentences, numbers),
+            marks=lambda claim: _marks(claim.source_ids, numbers),
             linked=lambda sentences, section: _texts(sentences, numbers, links.get(section)),
             outside=lambda url: not _same_site(url, edition.company_url),
         )
@@ -119,12 +120,12 @@ def _texts(
             text = escape(before) + Markup('<a href="{}">{}</a>').format(link.url, words) + escape(after)
             link = None
         shared = following is not None and following.source_ids == sentence.source_ids
-        rendered.append(text if shared else text + _marks(sentence, numbers))
+        rendered.append(text if shared else text + _marks(sentence.source_ids, numbers))
     return _join(rendered)
 
 
-def _marks(sentence: Sentence, numbers: dict[str, int]) -> Markup:
-    cited = sorted({numbers[name] for name in sentence.source_ids if name in numbers})
+def _marks(source_ids: Sequence[str], numbers: dict[str, int]) -> Markup:
+    cited = sorted({numbers[name] for name in source_ids if name in numbers})
     marks = [Markup('<a class="citation" href="#source-{0}">[{0}]</a>').format(number) for number in cited]
     return Markup(" ") + Markup("").join(marks) if marks else Markup("")
 
