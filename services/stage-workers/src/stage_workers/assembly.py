@@ -6,9 +6,26 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from contracts.articles import Article, Citation, InternalLink, QuestionAnswer, Sentence, TocEntry
+from contracts.articles import (
+    Article,
+    Citation,
+    Draft,
+    InternalLink,
+    QuestionAnswer,
+    Section,
+    Sentence,
+    TocEntry,
+)
 from contracts.stages import QualityInput
-from stage_workers.article_text import answers, draft_claims, items_without, sections_without, without
+from stage_workers.article_text import (
+    answers,
+    draft_claims,
+    items_without,
+    section_text,
+    sections_without,
+    without,
+)
+from stage_workers.contents import entries
 
 
 def assemble(inp: QualityInput) -> Article:
@@ -36,6 +53,33 @@ def assemble(inp: QualityInput) -> Article:
         reading_time_minutes=inp.metadata.reading_time_minutes,
         author=inp.metadata.author,
     )
+
+
+def revised(article: Article, draft: Draft) -> Article:
+    """Return the article with another draft in place of its own: only claims whose sources the article cites, the
+    table of contents made anew, links where their words still stand."""
+    verified = {citation.source_id: citation for citation in article.citations}
+    kept = without(draft, lambda claim: not verified.keys().isdisjoint(claim.source_ids))
+    kept = msgspec.structs.replace(kept, faq=(), paa=(), generator=article.draft.generator)
+    claims = (*draft_claims(kept), *_answered(article.faq, article.paa))
+    return msgspec.structs.replace(
+        article,
+        draft=kept,
+        citations=_numbered(claims, verified),
+        internal_links=tuple(_links_found(article.internal_links, kept.sections)),
+        toc=entries(kept.sections),
+    )
+
+
+def _links_found(links: Iterable[InternalLink], sections: Sequence[Section]) -> Iterable[InternalLink]:
+    taken: set[int] = set()
+    for link in links:
+        texts = enumerate(map(section_text, sections))
+        places = [place for place, text in texts if link.anchor_text in text and place not in taken]
+        if places:
+            place = link.section if link.section in places else places[0]
+            taken.add(place)
+            yield msgspec.structs.replace(link, section=place)
 
 
 def _answered(*lists: Sequence[QuestionAnswer]) -> Iterable[Sentence]:
