@@ -84,7 +84,7 @@ ABOUT = [
     ),
     ("Who may install one?", "Trained fitters may install a heat pump, and they report it to the grid."),
     (
-        "When does ice form on it?",
+        "When does ice form outside?",
         "Near freezing, moisture of the air turns to ice on the heat pump outside.",
     ),
     ("Why is the buffer tank large?", "A large tank lets the heat pump run for an hour without a stop."),
