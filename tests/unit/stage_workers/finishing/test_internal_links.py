@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.articles import Section, SitePage
+from contracts.articles import BulletList, Section, SitePage
 from contracts.jobs import BatchSibling
 from contracts.stages import InternalLinksInput
 from stage_workers.adapters.fakes import FakeContext
@@ -67,6 +67,16 @@ async def test_side_pages_and_lists_of_pages_are_no_targets(make):
 async def test_the_companys_name_is_no_reason_for_a_link(make):
     pages = [("about", "About Rolling Hill Workshop"), ("team", "Rolling Hill Workshop | Team")]
     assert await links(make, pages, "The Rolling Hill Workshop repairs bicycles; hill workshop.") == ()
+
+
+async def test_words_that_only_meet_where_one_item_ends_and_the_next_begins_carry_no_link(make):
+    items = BulletList(items=(make.sentence("a brush for the chain"), make.sentence("oil with a nozzle")))
+    inp = InternalLinksInput(
+        request=make.request(),
+        company=make.company(pages=(SitePage(url=f"{make.site}/oil", title="Chain oil"),)),
+        draft=make.draft(sections=(Section(heading="Tools", blocks=(items,)),)),
+    )
+    assert (await internal_links.run(inp, FakeContext())).output.links == ()
 
 
 async def test_siblings_of_the_batch_are_targets_when_they_have_an_address(make):

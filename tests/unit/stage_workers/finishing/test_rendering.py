@@ -9,7 +9,7 @@ import lxml.html
 import msgspec
 import pytest
 
-from contracts.articles import Author, InternalLink, QuestionAnswer, Section, Table
+from contracts.articles import Author, BulletList, InternalLink, QuestionAnswer, Section, Table
 from stage_workers.article_text import draft_sentences
 from stage_workers.rendering import html, json_ld
 from stage_workers.rendering.edition import Edition, labels
@@ -179,6 +179,16 @@ def test_neighbours_with_one_source_share_its_mark(make):
 def test_a_link_stands_on_its_words_once(make):
     body = html.fragment(edition(make.article()))
     assert body.count(f'<a href="{make.site}/wash">weekly wash</a>') == 1
+
+
+def test_a_link_stands_once_though_its_words_come_again_and_on_items_of_lists_too(make):
+    items = BulletList(items=(make.sentence("the stiff brush"), make.sentence("again the stiff brush")))
+    section = Section(heading="Tools", blocks=(items, make.paragraph("Use the stiff brush.")))
+    link = InternalLink(section=0, anchor_text="stiff brush", url=f"{make.site}/wash", title="x")
+    article = make.article(draft=make.draft(sections=(section,)), internal_links=(link,))
+    body = html.fragment(edition(article))
+    assert f'<li>the <a href="{make.site}/wash">stiff brush</a>' in body
+    assert body.count(f"{make.site}/wash") == 1
 
 
 def test_sources_elsewhere_are_not_vouched_for(make):

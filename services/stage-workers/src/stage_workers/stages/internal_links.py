@@ -9,7 +9,7 @@ import msgspec
 
 from contracts.articles import InternalLink, Section
 from contracts.stages import InternalLinksInput, InternalLinksOutput
-from stage_workers.article_text import section_text
+from stage_workers.article_text import section_sentences
 from stage_workers.outcome import Done, Outcome
 from stage_workers.ports import StageContext
 from stage_workers.site.addresses import is_listing
@@ -60,7 +60,7 @@ def choose(
     links: list[InternalLink] = []
     used: set[str] = set()
     for number, section in enumerate(sections):
-        text = section_text(section)
+        text = "\n".join(sentence.text for sentence in section_sentences(section))
         found = [
             (anchor, target)
             for target in targets
