@@ -30,10 +30,13 @@ class Site:
         self.sent = 0
         self.server: asyncio.Server | None = None
         self._habit = habit
+        self._answering: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request, badly, and close."""
         connection = Connection(self, writer)
+        task = asyncio.current_task()
+        self._answering.add(task)  # a connection that nothing happens on is kept by nobody else
         try:
             first = await reader.readexactly(1)
             if first == TLS_HANDSHAKE and self._habit is not hang:
@@ -46,8 +49,9 @@ class Site:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client left, or the test is over
         finally:
+            self._answering.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
 

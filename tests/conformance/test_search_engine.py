@@ -75,6 +75,13 @@ async def test_a_site_that_cannot_be_read_may_be_read_later(served: Any) -> None
         )
 
 
+async def test_a_site_that_can_never_be_read_has_no_hits(served: Any) -> None:
+    engine = SiteSearch(served.fetcher)
+    pages = (f"{served.url}/denied", f"{served.url}/none")
+    for _ in range(2):
+        assert await engine.search("x", site=served.url, pages=pages, limit=3) == ()
+
+
 async def test_a_page_that_cannot_be_read_hides_no_other(served: Any) -> None:
     pages = (f"{served.url}/broken", f"{served.url}/guides/bicycle-chain")
     hits = await SiteSearch(served.fetcher).search("bicycle chain", site=served.url, pages=pages, limit=3)

@@ -5,7 +5,8 @@ import pytest
 from contracts.articles import BulletList, Section, SitePage
 from contracts.jobs import BatchSibling
 from contracts.stages import InternalLinksInput
-from stage_workers.adapters.fakes import FakeContext
+from stage_workers.adapters.fakes import FakeContext, MemoryPages
+from stage_workers.errors import FetchFailed
 from stage_workers.stages import internal_links
 from stage_workers.stages.internal_links import anchor_in
 from stage_workers.stop_words import stop_words
@@ -13,7 +14,7 @@ from stage_workers.stop_words import stop_words
 ENGLISH = stop_words("en")
 
 
-async def links(make, pages, *texts, siblings=()):
+async def links(make, pages, *texts, siblings=(), dead=()):
     made = tuple(Section(heading=f"S{n}", blocks=(make.paragraph(text),)) for n, text in enumerate(texts))
     known = tuple(
         page if isinstance(page, SitePage) else SitePage(url=f"{make.site}/{page[0]}", title=page[1])
@@ -24,7 +25,8 @@ async def links(make, pages, *texts, siblings=()):
         company=make.company(pages=known),
         draft=make.draft(sections=made),
     )
-    return (await internal_links.run(inp, FakeContext())).output.links
+    there = {page.url: make.page(page.url, "text") for page in known if page.url not in dead}
+    return (await internal_links.run(inp, FakeContext(fetcher=MemoryPages(there)))).output.links
 
 
 async def test_words_of_a_pages_title_lead_to_it_as_they_are_written(make):
@@ -77,6 +79,25 @@ async def test_words_that_only_meet_where_one_item_ends_and_the_next_begins_carr
         draft=make.draft(sections=(Section(heading="Tools", blocks=(items,)),)),
     )
     assert (await internal_links.run(inp, FakeContext())).output.links == ()
+
+
+async def test_a_page_that_the_sitemap_names_and_nobody_serves_is_not_linked(make):
+    pages = [("wash", "Weekly wash"), ("oil", "Chain oil")]
+    found = await links(make, pages, "A weekly wash.", "Thin chain oil.", dead={f"{make.site}/wash"})
+    assert [link.url for link in found] == [f"{make.site}/oil"]
+
+
+async def test_a_page_that_is_away_for_now_is_still_linked(make):
+    url = f"{make.site}/wash"
+    away = MemoryPages({url: FetchFailed(url, "timeout", "away", transient=True)})
+    inp = InternalLinksInput(
+        request=make.request(),
+        company=make.company(pages=(SitePage(url=url, title="Weekly wash"),)),
+        draft=make.draft(),
+    )
+    assert [link.url for link in (await internal_links.run(inp, FakeContext(fetcher=away))).output.links] == [
+        url
+    ]
 
 
 async def test_siblings_of_the_batch_are_targets_when_they_have_an_address(make):

@@ -23,7 +23,8 @@ class Index(msgspec.Struct, frozen=True):
     """Pages and their BM25 weights."""
 
     pages: tuple[Page, ...]
-    weights: bm25s.BM25
+    weights: bm25s.BM25 | None
+    """None without pages."""
 
 
 class SiteSearch:
@@ -37,7 +38,8 @@ class SiteSearch:
         self._index: tuple[tuple[str, ...], Index] | None = None
 
     async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
-        """See SearchEngine. Raises Transient when no page can be read now."""
+        """See SearchEngine. Raises Transient when no page can be read now; a site that can't be read at all has no
+        hits."""
         wanted = (pages or (site,))[:MOST_PAGES]
         index = await self._of(wanted)
         return await asyncio.to_thread(_hits, index, query, limit)
@@ -58,12 +60,14 @@ class SiteSearch:
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, FetchFailed):
                 raise result
-        if not pages:
+        if not pages and any(isinstance(each, FetchFailed) and each.transient for each in results):
             raise Transient("site_unreadable", f"none of the site's {len(wanted)} pages could be read")
         return await asyncio.to_thread(_indexed, pages)
 
 
 def _indexed(pages: tuple[Page, ...]) -> Index:
+    if not pages:
+        return Index(pages, None)
     weights = bm25s.BM25()
     texts = [f"{page.title} {page.title} {page.description} {page.text}" for page in pages]
     weights.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
@@ -71,6 +75,8 @@ def _indexed(pages: tuple[Page, ...]) -> Index:
 
 
 def _hits(index: Index, query: str, limit: int) -> tuple[Hit, ...]:
+    if index.weights is None:
+        return ()
     tokens = bm25s.tokenize([query], stopwords=None, show_progress=False)
     count = min(limit, len(index.pages))
     numbers, scores = index.weights.retrieve(tokens, k=count, show_progress=False)

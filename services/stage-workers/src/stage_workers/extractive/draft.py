@@ -35,6 +35,9 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     picked = sections.in_reading_order([topic for topic, _ in built])
     ordered = [part for topic in picked for other, part in built if other is topic]
     parts = body.with_list(without_retelling(ordered, language), language)
+    if not parts:
+        reason = "the pages hold too few words on one subject for a single section: name pages in source_urls"
+        raise Permanent("too_little_material", reason)
     rest = [topic for topic in topics if topic not in picked]
     asked = [section.heading for section in parts]
     faq, paa = _ask(rest, picked, language, ledger, asked)

@@ -12,6 +12,7 @@ from contracts.stages import InternalLinksInput, InternalLinksOutput
 from stage_workers.article_text import section_sentences
 from stage_workers.outcome import Done, Outcome
 from stage_workers.ports import StageContext
+from stage_workers.reading import read_pages
 from stage_workers.site.addresses import is_listing
 from stage_workers.stop_words import stop_words
 
@@ -21,6 +22,7 @@ SHORTEST_ANCHOR_LETTERS = 5
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _DIVIDER = " | "
 _PARTS = re.compile(r"[:,;.?!](?=\s)|\s[|–—-]\s")
+_DEAD = frozenset({"dns", "http_404", "http_410", "invalid_url"})
 _NOT_LINKED = frozenset({"legal", "contact", "home"})
 
 
@@ -47,8 +49,18 @@ async def run(inp: InternalLinksInput, ctx: StageContext) -> Outcome[InternalLin
         if sibling.url and (title := sibling.headline or sibling.keyword or sibling.slug.replace("-", " "))
     ]
     links = choose([*siblings, *pages], inp.draft.sections, stop_words(inp.request.language))
+    links = await _existing(links, {page.url for page in pages}, ctx)
     await ctx.progress(f"{len(links)} internal links")
     return Done(InternalLinksOutput(links=links))
+
+
+async def _existing(
+    links: Sequence[InternalLink], pages: Collection[str], ctx: StageContext
+) -> tuple[InternalLink, ...]:
+    """Leave out links to pages that are not there, whatever the site's lists say. Siblings may come later."""
+    reading = await read_pages([link.url for link in links if link.url in pages], ctx)
+    dead = {url for url, failure in reading.failures.items() if failure.code in _DEAD}
+    return tuple(link for link in links if link.url not in dead)
 
 
 def choose(
