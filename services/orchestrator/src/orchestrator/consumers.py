@@ -73,7 +73,7 @@ async def _readable(
     for message in messages:
         try:
             readable.append((message, decode(message.data)))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
             await message.term()
     return readable

@@ -38,7 +38,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     """Run stages until ``stop`` is set, then let running ones end. Raises SettingsError or ServerUnreachable."""
     stages = chosen_stages(settings.stages)
     async with AsyncExitStack() as stack:
-        objects = ObjectStore.open(settings.article_store)
+        objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         client = await connect(settings.nats_url, "stage-workers")
         stack.push_async_callback(client.close)
         js = client.jetstream()
