@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from sample_messages import ALL, MESSAGES, Sample
-from sample_walk import contract_types, defaulted, structs
+from sample_walk import contract_types, default_values, defaulted, structs
 
 from contracts import codec, events, stages, streams, views
 from contracts.articles import Part
@@ -34,12 +34,29 @@ def golden_text(sample: Sample) -> str:
     return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
 
 
-def test_a_message_is_written_as_its_golden_file_says(sample: Sample) -> None:
-    path = GOLDEN / f"{sample.name}.json"
-    text = golden_text(sample)
+def check(name: str, text: str) -> None:
+    path = GOLDEN / f"{name}.json"
     if os.environ.get("BLOG_WRITER_WRITE_GOLDEN") == "1":
         path.write_text(text)
     assert path.read_text() == text
+
+
+def test_a_message_is_written_as_its_golden_file_says(sample: Sample) -> None:
+    check(sample.name, golden_text(sample))
+
+
+def test_what_may_be_left_out_of_a_message_and_what_it_then_means_stays_as_it_was() -> None:
+    """A field that turns into a required one, or a new one without a default, would stop readers of old messages."""
+    kinds = sorted(contract_types() - set(NO_MESSAGES), key=lambda kind: kind.__name__)
+    shown = {kind.__name__: fields_of(kind) for kind in kinds}
+    assert len(shown) == len(kinds)
+    check("defaults", json.dumps(shown, indent=2) + "\n")
+
+
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    defaults = default_values(kind)
+    required = [name for name in kind.__struct_fields__ if name not in defaults]
+    return {"required": required, "defaults": json.loads(codec.encode(defaults))}
 
 
 def test_a_golden_file_is_read_as_its_message(message: Sample) -> None:
@@ -50,7 +67,8 @@ def test_a_golden_file_is_read_as_its_message(message: Sample) -> None:
 
 
 def test_every_golden_file_is_a_message() -> None:
-    assert sorted(path.stem for path in GOLDEN.iterdir()) == sorted(sample.name for sample in ALL)
+    names = ["defaults", *(sample.name for sample in ALL)]
+    assert sorted(path.stem for path in GOLDEN.iterdir()) == sorted(names)
 
 
 def test_every_type_of_the_contracts_is_in_a_golden_file() -> None:

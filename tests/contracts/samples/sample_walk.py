@@ -42,11 +42,18 @@ def structs(value: Any) -> Iterator[msgspec.Struct]:
 
 def defaulted(value: msgspec.Struct) -> Iterator[str]:
     """Yield the fields of ``value`` that hold what they would hold if they were left out."""
-    for field in msgspec.structs.fields(value):
-        factory = field.default_factory
-        default = field.default if factory is NODEFAULT else factory()
-        if default is not NODEFAULT and getattr(value, field.name) == default:
-            yield field.name
+    for name, default in default_values(type(value)).items():
+        if getattr(value, name) == default:
+            yield name
+
+
+def default_values(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return what each field that may be left out then is."""
+    return {
+        field.name: field.default if field.default is not NODEFAULT else field.default_factory()
+        for field in msgspec.structs.fields(kind)
+        if not field.required
+    }
 
 
 def as_json(value: Any, *, extra: dict[str, Any] | None = None, required_only: bool = False) -> Any:
