@@ -22,6 +22,7 @@ from blog_writer.settings import UpSettings
 from chassis.clock import FrozenClock
 from chassis.settings import variables
 from contracts import streams
+from contracts.dead_letters import DeadLetterCode
 from contracts.events import Event, JobEvent
 from contracts.jobs import ArticleRequest
 from contracts.stages import StageId
@@ -172,9 +173,9 @@ def test_the_api_page_lists_every_code_of_an_error_and_no_other() -> None:
 
 
 def codes_of_jobs() -> set[str]:
-    """Return every literal code that a stage, an adapter or the machine ends a job with."""
+    """Return every literal code that a stage, an adapter, the machine or a dead letter ends a job with."""
     position = {"FetchFailed": 1, "Permanent": 0, "Transient": 0, "Fail": 0, "StageFail": 0, "fail": 1}
-    codes = set()
+    codes = {code.value for code in DeadLetterCode}
     for folder in ("services/stage-workers/src", "services/orchestrator/src"):
         for call, _ in calls(folder, {*position, "Retry", "StageRetry"}):
             name = ast.unparse(call.func).split(".")[-1]

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import Raw
 
-from chassis.broker import Outgoing
+from chassis.broker import Delivered, Outgoing
 from contracts import codec, streams, subjects
 from contracts.articles import ArticleReference, Finding, RoundReport
 from contracts.commands import SubmitJob
+from contracts.dead_letters import DeadLetterCode, dead_letter
 from contracts.events import QualityRejected
 from contracts.ids import new_job_id
 from contracts.jobs import ArticleRequest, JobState
@@ -173,6 +174,22 @@ def test_the_largest_event_fits() -> None:
         next_round=None,
     )
     assert size_on_the_wire(event_message(event)) <= MESSAGE_LIMIT
+
+
+def test_the_largest_dead_letter_fits() -> None:
+    original = Delivered(
+        stream=LONG_NAME,
+        subject=LONG_NAME,
+        sequence=10**12,
+        stored_at_ns=10**19,
+        deliveries=10**6,
+        headers={"Nats-Msg-Id": LONG_NAME},
+        data=b"x" * MESSAGE_LIMIT,
+    )
+    letter = dead_letter(original, DeadLetterCode.UNKNOWN_VERSION, "\N{GRINNING FACE}" * 5000, LONG_NAME, NOW)
+    assert letter.truncated
+    message = Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
+    assert size_on_the_wire(message) <= MESSAGE_LIMIT
 
 
 def test_streams_take_what_fits() -> None:

@@ -110,6 +110,8 @@ def test_any_bytes_at_all_give_a_decode_error(data: bytes) -> None:
     "job_id", ["", "7", "a.b", "*", ">", JOB_ID.upper(), JOB_ID + "\n", " " + JOB_ID, f"{JOB_ID}.x", "x" * 36]
 )
 def test_a_message_about_a_job_id_that_is_none_is_refused(sent: Sample, job_id: str) -> None:
+    if "job_id" not in sent.value.__struct_fields__:
+        return
     body = {**as_json(sent.value), "job_id": job_id}
     with pytest.raises(msgspec.ValidationError, match=r"\$\.job_id"):
         read(codec.encode(body), sent.kind)

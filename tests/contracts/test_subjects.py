@@ -7,21 +7,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_messages import Sample
+from sample_messages import LETTER, Sample
 from sample_parts import AT, JOB_ID
 
 from contracts import streams, subjects
 from contracts.commands import CancelJob, JobCancelled, RunStage
+from contracts.dead_letters import DeadLetter
 from contracts.events import TERMINAL_EVENTS, Cancelled, event_type
 from contracts.ids import JobId, new_job_id
 from contracts.stages import StageId
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for folder in ("src", "libs", "services") for path in sorted((ROOT / folder).rglob("*"))]
-SUBJECT = re.compile(r"\bblog\.(cmd|stage|result|events|control)\b")
+SUBJECT = re.compile(r"\bblog\.(cmd|stage|result|events|dead|control)\b")
 
 
 def matches(wanted: str, subject: str) -> bool:
@@ -71,6 +73,8 @@ def expected(sample: Sample) -> tuple[list[str], list[str]]:
         return [], []
     if isinstance(sample.value, RunStage):
         return ["BLOG_STAGES"], [f"worker_{sample.value.stage}"]
+    if isinstance(sample.value, DeadLetter):
+        return ["BLOG_DEAD_LETTERS"], ["orchestrator"]
     if kind == "event":
         return ["BLOG_EVENTS"], ["notifier"] if event_type(sample.value) in TERMINAL_EVENTS else []
     return [{"command": "BLOG_COMMANDS", "stage": "BLOG_RESULTS"}[kind]], ["orchestrator"]
@@ -139,6 +143,11 @@ def test_an_identifier_that_is_no_token_gets_into_no_subject(token: str) -> None
     for build in builders:
         with pytest.raises(ValueError, match="cannot be part of a subject"):
             build()
+
+
+def test_a_stream_s_name_that_is_no_token_gets_into_no_subject() -> None:
+    with pytest.raises(ValueError, match="cannot be part of a subject"):
+        subjects.dead_letter(msgspec.structs.replace(LETTER, stream="BLOG.STAGES"))
 
 
 @given(token=st.text(max_size=40))

@@ -20,6 +20,7 @@ from sample_parts import (
 
 from contracts import codec, events, streams, subjects, views
 from contracts.commands import CancelJob, JobCancelled, JobCommand, RetryJob, RunStage, SubmitJob
+from contracts.dead_letters import DeadLetter, DeadLetterCode
 from contracts.payloads import Inline, Payload, Stored
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Summary, Verdict
 from contracts.stages import STAGES, StageId
@@ -269,10 +270,25 @@ def _streams() -> Iterator[Sample]:
         yield Sample(f"stream_{stream.name.lower()}", stream, streams.Stream, variation=True)
 
 
+LETTER = DeadLetter(
+    message_id="BLOG_STAGES/17/1767520800000000000",
+    stream="BLOG_STAGES",
+    subject=subjects.stage(StageId.DRAFT, JOB_ID),
+    code=DeadLetterCode.UNDECODABLE,
+    reason="Input data was truncated",
+    payload=b'{"type": "run_st',
+    truncated=True,
+    headers={"Nats-Msg-Id": f"{JOB_ID}/stage_03/1/1/1"},
+    deliveries=1,
+    service="stage-workers",
+    at=END,
+)
+
 BUS = (
     *_commands(),
     _run_stage(),
     Sample("job_cancelled", JobCancelled(job_id=JOB_ID), JobCancelled, subjects.cancelled(JOB_ID)),
+    Sample("dead_letter", LETTER, DeadLetter, subjects.dead_letter(LETTER)),
     *_results(),
     *_events(),
 )

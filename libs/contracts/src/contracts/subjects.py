@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from contracts.commands import CancelJob, JobCommand, RetryJob, SubmitJob
+from contracts.dead_letters import DeadLetter
 from contracts.events import JobEvent, event_type
 from contracts.ids import JobId
 from contracts.stages import StageId
@@ -17,6 +18,7 @@ COMMANDS = "blog.cmd.*.*"
 STAGES = "blog.stage.*.*"
 RESULTS = "blog.result.*.*"
 EVENTS = "blog.events.*.*"
+DEAD_LETTERS = "blog.dead.*"
 CANCELLED = "blog.control.cancelled.*"
 """Core NATS, not stored: cancellations, to all workers."""
 
@@ -64,6 +66,11 @@ def event(message: JobEvent) -> str:
 def event_filter(type_name: str) -> str:
     """One type of event, of all jobs."""
     return f"blog.events.*.{_token(type_name)}"
+
+
+def dead_letter(letter: DeadLetter) -> str:
+    """``blog.dead.<stream>``: by the stream of the message that was put aside."""
+    return f"blog.dead.{_token(letter.stream)}"
 
 
 def cancelled(job_id: JobId) -> str:
