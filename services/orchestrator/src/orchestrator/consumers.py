@@ -90,7 +90,7 @@ class _Intake:
         for message in messages:
             try:
                 readable.append((message, self._decode(message.data)))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except msgspec.DecodeError as error:
                 await self._put_aside(message, DeadLetterCode.UNDECODABLE, str(error))
         return readable
 
@@ -155,7 +155,7 @@ class _Registry:
     def _letter(self, message: Msg) -> DeadLetter:
         try:
             return codec.decode(message.data, DeadLetter)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             return dead_letter(
                 delivered(message), DeadLetterCode.UNDECODABLE, str(error), SERVICE, self._clock.now()
             )
