@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
-from stage_workers.adapters.fakes import FixedSearch
+from stage_workers.adapters.fakes import FixedSearch, MemoryPages
 from stage_workers.adapters.site_search import SiteSearch
 from stage_workers.errors import Transient
-from stage_workers.ports import Hit
+from stage_workers.ports import Hit, Page
 
 PATHS = ("/", "/guides/bicycle-chain", "/faq")
 
@@ -86,3 +88,14 @@ async def test_a_page_that_cannot_be_read_hides_no_other(served: Any) -> None:
     pages = (f"{served.url}/broken", f"{served.url}/guides/bicycle-chain")
     hits = await SiteSearch(served.fetcher).search("bicycle chain", site=served.url, pages=pages, limit=3)
     assert [hit.url for hit in hits] == [pages[1]]
+
+
+async def test_pages_without_words_are_not_found_and_hide_no_other() -> None:
+    mute = Page(
+        url="http://site.test/mute", title="", text="— … !", fetched_at=datetime(2026, 3, 2, tzinfo=UTC)
+    )
+    speaking = msgspec.structs.replace(mute, url="http://site.test/chain", text="A chain wears.")
+    engine = SiteSearch(MemoryPages({mute.url: mute, speaking.url: speaking}))
+    assert await engine.search("chain", site=mute.url, pages=(mute.url,), limit=3) == ()
+    hits = await engine.search("chain", site=mute.url, pages=(mute.url, speaking.url), limit=3)
+    assert [hit.url for hit in hits] == [speaking.url]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import bm25s
@@ -17,6 +18,8 @@ log = logs.get_logger(__name__)
 MOST_PAGES = 40
 """Pages of a site that are read for searching."""
 SNIPPET_CHARACTERS = 240
+_WORD = re.compile(r"\b\w\w+\b")
+"""What the index counts as a word."""
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -66,12 +69,18 @@ class SiteSearch:
 
 
 def _indexed(pages: tuple[Page, ...]) -> Index:
-    if not pages:
-        return Index(pages, None)
+    texts = [(page, _words(page)) for page in pages]
+    speaking = [(page, words) for page, words in texts if _WORD.search(words)]
+    if not speaking:
+        return Index((), None)
     weights = bm25s.BM25()
-    texts = [f"{page.title} {page.title} {page.description} {page.text}" for page in pages]
-    weights.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
-    return Index(pages, weights)
+    tokens = bm25s.tokenize([words for _, words in speaking], stopwords=None, show_progress=False)
+    weights.index(tokens, show_progress=False)
+    return Index(tuple(page for page, _ in speaking), weights)
+
+
+def _words(page: Page) -> str:
+    return f"{page.title} {page.title} {page.description} {page.text}"
 
 
 def _hits(index: Index, query: str, limit: int) -> tuple[Hit, ...]:
