@@ -14,7 +14,7 @@ from bench.processes import Servers, process, servers
 from bench.rawloop import RawLoop, prepare
 from chassis.broker import Outgoing, Publisher
 from chassis.clock import SystemClock
-from contracts import codec, subjects
+from contracts import codec, streams, subjects
 from contracts.commands import SubmitJob
 from contracts.ids import DEFAULT_TENANT, new_job_id
 from contracts.jobs import ArticleRequest
@@ -35,7 +35,7 @@ class OurLoop:
     """Submits jobs and hears of their ends."""
 
     def __init__(self, servers: Servers) -> None:
-        self._publisher = Publisher(servers.client.jetstream())
+        self._publisher = Publisher(servers.client.jetstream(), (streams.COMMANDS,))
         self._client = servers.client
         self._missing = 0
         self._over = asyncio.Event()

@@ -51,7 +51,7 @@ async def main() -> None:
     """Work until the process is ended."""
     client = await connect(os.environ["NATS_URL"], "bench-workers")
     js = client.jetstream()
-    publisher = Publisher(js)
+    publisher = Publisher(js, (streams.RESULTS,))
 
     async def handle(messages: list[Msg]) -> None:
         results = [_result(message.data) for message in messages]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from chassis import logs
+from chassis import atomic, logs
 from chassis.errors import ServerUnreachable
 
 log = logs.get_logger(__name__)
@@ -131,6 +132,7 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
         max_msg_size=stream.max_msg_size,
         storage=StorageType.FILE,
         allow_direct=True,
+        allow_atomic=True,
     )
     try:
         await js.update_stream(config)
@@ -166,11 +168,19 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Publisher:
-    """Publishes into streams and waits for the stream's word that it has the message."""
+    """Publishes into streams and waits for the stream's word that it has the message.
 
-    def __init__(self, js: JetStreamContext, timeout: float = 5.0) -> None:
+    Many messages at once for one of ``streams`` go as atomic batches, where the server takes them.
+    """
+
+    def __init__(
+        self, js: JetStreamContext, streams: Sequence[StreamLike] = (), timeout: float = 5.0
+    ) -> None:
         self._js = js
         self._timeout = timeout
+        self._streams = {
+            subject.split("*", 1)[0]: stream.name for stream in streams for subject in stream.subjects
+        }
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -178,7 +188,33 @@ class Publisher:
         await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish concurrently, in order on the connection; return those that were confirmed. Logs the others."""
+        """Publish concurrently, each stream's in order; return those that were confirmed. Logs the others."""
+        groups = await asyncio.gather(*(self._group(group) for group in self._grouped(messages)))
+        return [message for group in groups for message in group]
+
+    def _grouped(self, messages: Sequence[Outgoing]) -> list[list[Outgoing]]:
+        """Return what may go as one batch together, and the rest."""
+        groups: defaultdict[str, list[Outgoing]] = defaultdict(list)
+        for message in messages:
+            groups[self._stream_of(message.subject)].append(message)
+        single = groups.pop("", [])
+        batches = [
+            group[start : start + atomic.LARGEST]
+            for group in groups.values()
+            for start in range(0, len(group), atomic.LARGEST)
+        ]
+        return [single, *batches]
+
+    def _stream_of(self, subject: str) -> str:
+        return next((name for start, name in self._streams.items() if subject.startswith(start)), "")
+
+    async def _group(self, messages: list[Outgoing]) -> list[Outgoing]:
+        batch = len(messages) >= atomic.SMALLEST and self._stream_of(messages[0].subject)
+        if batch and await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
+            return messages
+        return await self._each(messages)
+
+    async def _each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         results = await asyncio.gather(
             *(self.publish(message) for message in messages), return_exceptions=True
         )
