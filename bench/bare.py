@@ -12,20 +12,18 @@ import uvicorn
 from litestar import Litestar, Response, get, post
 from litestar.datastructures import State
 
-from chassis.database import connect
-
 SCHEMA = "CREATE SCHEMA bench; CREATE TABLE bench.rows (id uuid PRIMARY KEY, at timestamptz DEFAULT now(), body json)"
 
 
 @post("/insert", status_code=202)
 async def insert(data: dict[str, Any], state: State) -> dict[str, str]:
     """Accept a request in one INSERT."""
-    number = str(uuid.uuid4())
+    number = uuid.uuid4()
     pool: asyncpg.Pool = state.pool
     await pool.execute(
         "INSERT INTO bench.rows (id, body) VALUES ($1, $2)", number, msgspec.json.encode(data).decode()
     )
-    return {"id": number}
+    return {"id": str(number)}
 
 
 @post("/nothing", status_code=202)
@@ -46,7 +44,7 @@ async def row(number: str, state: State) -> Response[dict[str, Any]]:
 
 
 async def _open(app: Litestar) -> None:
-    app.state.pool = await connect(os.environ["DATABASE_URL"], name="bare", max_size=10)
+    app.state.pool = await asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=0, max_size=10)
 
 
 async def _close(app: Litestar) -> None:
