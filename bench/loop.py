@@ -22,9 +22,9 @@ from contracts.stages import TOTAL_STAGES
 
 CONCURRENT = 200
 JOBS = 400
-RAW_JOBS = 1000
-NAIVE_JOBS = 200
-LONE_JOBS = 20
+RAW_JOBS = 600
+NAIVE_JOBS = 100
+LONE_JOBS = 15
 BATCH = 256
 REQUEST = ArticleRequest(primary_keyword="energy efficiency", company_url="https://example.com")
 ENDED_SECONDS = 120.0
@@ -82,9 +82,9 @@ async def _ours(s: Servers) -> AsyncIterator[OurLoop]:
 
 
 @asynccontextmanager
-async def _raw(s: Servers, batch: int) -> AsyncIterator[RawLoop]:
-    async with process(s.folder, "bench.rawloop", s.environment, str(batch)):
-        loop = RawLoop(s.pool, s.client, batch)
+async def _raw(s: Servers, batch: int, way: str) -> AsyncIterator[RawLoop]:
+    async with process(s.folder, "bench.rawloop", s.environment, str(batch), way):
+        loop = RawLoop(s.pool, s.client, batch, way)
         await loop.run(1, 1)
         yield loop
 
@@ -101,14 +101,22 @@ async def measure(rounds: int) -> list[Line]:
             return {"transitions/s": JOBS * TOTAL_STAGES / seconds, **latencies(lone, "lone job")}
 
         async def raw() -> Measured:
-            async with _raw(s, BATCH) as loop:
+            async with _raw(s, BATCH, "single") as loop:
                 seconds = await loop.run(RAW_JOBS, CONCURRENT)
                 lone = [await loop.run(1, 1) for _ in range(LONE_JOBS)]
             return {"transitions/s": RAW_JOBS * TOTAL_STAGES / seconds, **latencies(lone, "lone job")}
 
         async def naive() -> Measured:
-            async with _raw(s, 1) as loop:
+            async with _raw(s, 1, "single") as loop:
                 return {"transitions/s": NAIVE_JOBS * TOTAL_STAGES / await loop.run(NAIVE_JOBS, CONCURRENT)}
 
-        baselines = {"raw loop, batched": raw, "raw loop, one at a time": naive}
+        async def atomic() -> Measured:
+            async with _raw(s, BATCH, "atomic") as loop:
+                return {"transitions/s": RAW_JOBS * TOTAL_STAGES / await loop.run(RAW_JOBS, CONCURRENT)}
+
+        baselines = {
+            "raw loop, batched": raw,
+            "raw loop, batched and atomic": atomic,
+            "raw loop, one at a time": naive,
+        }
         return await side_by_side("loop", ours, baselines, rounds)

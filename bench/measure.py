@@ -29,9 +29,7 @@ class Line(msgspec.Struct, frozen=True):
     """``more`` or ``less``: which way the ratio is good."""
 
 
-async def side_by_side(
-    row: str, ours: Side, baselines: Mapping[str, Side], rounds: int, *, skipped: frozenset[str] = frozenset()
-) -> list[Line]:
+async def side_by_side(row: str, ours: Side, baselines: Mapping[str, Side], rounds: int) -> list[Line]:
     """Measure all sides in every round, the first one in turn, and return a line per metric and baseline."""
     sides = {"": ours, **baselines}
     taken: dict[str, list[Measured]] = {name: [] for name in sides}
@@ -44,7 +42,7 @@ async def side_by_side(
         line(row, metric, name, [one[metric] for one in taken[""]], [one[metric] for one in taken[name]])
         for name in baselines
         for metric in taken[name][0]
-        if metric in taken[""][0] and metric not in skipped
+        if metric in taken[""][0]
     ]
 
 

@@ -1,8 +1,9 @@
 """The raw loop: publish, pull, UPDATE and INSERT, publish; what any durable pipeline on these two servers has to do.
 
-One step is a command to a worker (a process of its own, ``python -m bench.rawloop <batch>``), its result back, one
-statement that moves the job and records the step, and the next command. There is nothing else: no checks, no
-events, no retries. Both messages are acknowledged by the stream.
+One step is a command to a worker (a process of its own, ``python -m bench.rawloop <batch> <way>``), its result back,
+one statement that moves the job and records the step, and the next command. There is nothing else: no checks, no
+events, no retries. Both messages are acknowledged by the stream. The way of publishing is ``single`` (concurrently,
+one message at a time) or ``atomic`` (in atomic batches, as the product does).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from chassis.broker import connect, ensure_stream
+from chassis.broker import Outgoing, Publisher, connect, ensure_stream
 from chassis.pull import pull
 from contracts.stages import TOTAL_STAGES
 from contracts.streams import Consumer, Stream
@@ -69,9 +70,10 @@ async def prepare(pool: asyncpg.Pool, client: Client) -> None:
 class RawLoop:
     """The side that owns the rows."""
 
-    def __init__(self, pool: asyncpg.Pool, client: Client, batch: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, client: Client, batch: int, way: str) -> None:
         self._pool = pool
         self._js = client.jetstream()
+        self._publisher = publisher(self._js, way)
         self._batch = batch
         self._left: list[str] = []
         self._missing = 0
@@ -95,7 +97,7 @@ class RawLoop:
         return seconds
 
     async def _command(self, steps: Sequence[Step]) -> None:
-        await _publish(self._js, COMMANDS.subjects[0], steps)
+        await _publish(self._publisher, COMMANDS.subjects[0], steps)
 
     async def _handle(self, messages: list[Msg]) -> None:
         steps = [msgspec.json.decode(message.data, type=Step) for message in messages]
@@ -111,19 +113,28 @@ class RawLoop:
             self._over.set()
 
 
-async def _publish(js: JetStreamContext, subject: str, steps: Sequence[Step]) -> None:
+def publisher(js: JetStreamContext, way: str) -> Publisher:
+    """Return what publishes in one of the two ways."""
+    return Publisher(js, (COMMANDS, RESULTS) if way == "atomic" else ())
 
-    await asyncio.gather(*(js.publish(subject, msgspec.json.encode(step)) for step in steps))
+
+async def _publish(publisher: Publisher, subject: str, steps: Sequence[Step]) -> None:
+    messages = [
+        Outgoing(subject, msgspec.json.encode(step), f"{subject}/{step.job}/{step.step}") for step in steps
+    ]
+    if len(await publisher.publish_all(messages)) != len(messages):
+        raise RuntimeError("messages were not confirmed")
 
 
-async def main(batch: int) -> None:
+async def main(batch: int, way: str) -> None:
     """Answer commands with results until the process is ended."""
     client = await connect(os.environ["NATS_URL"], "bench-raw")
     js = client.jetstream()
+    answers = publisher(js, way)
 
     async def handle(messages: list[Msg]) -> None:
         steps = [msgspec.json.decode(message.data, type=Step) for message in messages]
-        await _publish(js, RESULTS.subjects[0], steps)
+        await _publish(answers, RESULTS.subjects[0], steps)
         for message in messages:
             await message.ack()
 
@@ -131,4 +142,4 @@ async def main(batch: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
