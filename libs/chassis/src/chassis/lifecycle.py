@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis import logs
+from chassis import crashpoints, logs
 from chassis.errors import ChassisError, SettingsError
 from chassis.settings import load
+from chassis.watchdog import watch_loop
 
 log = logs.get_logger(__name__)
 
@@ -36,6 +37,7 @@ def main(run: RunFunction[S], settings_type: type[S], env: Mapping[str, str] | N
     env = os.environ if env is None else env
     try:
         settings = load(settings_type, env)
+        crashpoints.arm(env)
         logs.configure(env.get("BLOG_WRITER_LOG_LEVEL") or "info")
     except SettingsError as error:
         sys.stderr.write(f"settings: {error}\n")
@@ -56,7 +58,11 @@ async def _with_signals(run: RunFunction[S], settings: S) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run(settings, asyncio.Event(), stop)
+    watching = asyncio.ensure_future(watch_loop())
+    try:
+        await run(settings, asyncio.Event(), stop)
+    finally:
+        watching.cancel()
 
 
 async def until(stop: asyncio.Event, *loops: Coroutine[Any, Any, None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.commands import CancelJob, JobCommand, RetryJob, SubmitJob
+from contracts.dead_letters import DeadLetter
 from contracts.events import JobEvent, event_type
 from contracts.ids import JobId
 from contracts.stages import StageId
@@ -11,6 +12,7 @@ COMMANDS = "blog.cmd.*.*"
 STAGES = "blog.stage.*.*"
 RESULTS = "blog.result.*.*"
 EVENTS = "blog.events.*.*"
+DEAD_LETTERS = "blog.dead.*"
 CANCELLED = "blog.control.cancelled.*"
 """Core NATS, not stored: cancellations, to all workers."""
 
@@ -55,6 +57,11 @@ def job_events(job_id: JobId) -> str:
 def event_filter(type_name: str) -> str:
     """One type of event, of all jobs."""
     return f"blog.events.*.{type_name}"
+
+
+def dead_letter(letter: DeadLetter) -> str:
+    """``blog.dead.<stream>``: by the stream of the message that was put aside."""
+    return f"blog.dead.{letter.stream}"
 
 
 def cancelled(job_id: JobId) -> str:

@@ -43,10 +43,8 @@ DATABASE_ERRORS = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-"""What asyncpg raises when Postgres is away, starts, stops, is full or takes no connections.
-
-(Its InterfaceError is also raised for a pool that is closing.)
-"""
+"""What asyncpg raises when Postgres is away, shuts down, starts up, is full, or lets nobody in. (Its InterfaceError is
+also raised for a pool that is closing.)"""
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"contains unknown field `([^`]*)`")
