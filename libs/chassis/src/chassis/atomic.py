@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -35,6 +36,25 @@ class Message(Protocol):
     def msg_id(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
+
+
+M = TypeVar("M", bound=Message)
+
+
+def grouped(messages: Sequence[M], starts: Collection[str]) -> tuple[list[M], list[list[M]]]:
+    """Return the messages to publish one by one, and those that go as batches, each of one stream.
+
+    ``starts`` are the beginnings of the streams' subjects, one for each stream; other messages go one by one.
+    """
+    groups: defaultdict[str, list[M]] = defaultdict(list)
+    for message in messages:
+        groups[next((start for start in starts if message.subject.startswith(start)), "")].append(message)
+    singles = groups.pop("", [])
+    chunks = [
+        group[first : first + LARGEST] for group in groups.values() for first in range(0, len(group), LARGEST)
+    ]
+    singles += [message for chunk in chunks if len(chunk) < SMALLEST for message in chunk]
+    return singles, [chunk for chunk in chunks if len(chunk) >= SMALLEST]
 
 
 async def publish_batch(client: Client, messages: Sequence[Message], patience: float) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -206,9 +205,7 @@ class Publisher:
     ) -> None:
         self._js = js
         self._timeout = timeout
-        self._streams = {
-            subject.split("*", 1)[0]: stream.name for stream in streams for subject in stream.subjects
-        }
+        self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -217,28 +214,12 @@ class Publisher:
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         """Publish concurrently, each stream's in order; return those that were confirmed. Logs the others."""
-        groups = await asyncio.gather(*(self._group(group) for group in self._grouped(messages)))
+        singles, batches = atomic.grouped(messages, self._starts)
+        groups = await asyncio.gather(self._each(singles), *map(self._batch, batches))
         return [message for group in groups for message in group]
 
-    def _grouped(self, messages: Sequence[Outgoing]) -> list[list[Outgoing]]:
-        """Return what may go as one batch together, and the rest."""
-        groups: defaultdict[str, list[Outgoing]] = defaultdict(list)
-        for message in messages:
-            groups[self._stream_of(message.subject)].append(message)
-        single = groups.pop("", [])
-        batches = [
-            group[start : start + atomic.LARGEST]
-            for group in groups.values()
-            for start in range(0, len(group), atomic.LARGEST)
-        ]
-        return [single, *batches]
-
-    def _stream_of(self, subject: str) -> str:
-        return next((name for start, name in self._streams.items() if subject.startswith(start)), "")
-
-    async def _group(self, messages: list[Outgoing]) -> list[Outgoing]:
-        batch = len(messages) >= atomic.SMALLEST and self._stream_of(messages[0].subject)
-        if batch and await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
+    async def _batch(self, messages: list[Outgoing]) -> list[Outgoing]:
+        if await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
             return messages
         return await self._each(messages)
 
