@@ -42,7 +42,6 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "orchestrator": orchestrator.settings.Settings,
     "stage-workers": stage_workers.settings.Settings,
 }
-"""The page that is drawn from the machine's table, and looked after where it is drawn."""
 VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`")
 CODE = re.compile(r"`(\w+)`")
 
