@@ -38,9 +38,10 @@ async def repeat_messages(system: System, seconds: float) -> str:
             tasks.add(asyncio.ensure_future(repeat(message)))
 
     try:
-        for subject in SUBJECTS:
-            await client.subscribe(subject, cb=heard)
+        subscriptions = [await client.subscribe(subject, cb=heard) for subject in SUBJECTS]
         await asyncio.sleep(seconds)
+        for subscription in subscriptions:
+            await subscription.unsubscribe()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         await client.close()

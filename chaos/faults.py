@@ -28,6 +28,7 @@ STORM_PAUSE_SECONDS = 0.3
 async def kill(system: System, planned: Planned) -> str:
     """Kill -9 a process."""
     process = system.processes[planned.target]
+    await process.running()
     exits = process.exits
     process.signal(signal.SIGKILL)
     await process.ended(exits, EXIT_SECONDS)
@@ -49,6 +50,7 @@ async def rolling_restart(system: System, _planned: Planned) -> str:
     """Ask every process to end, one after another, each once the one before is back."""
     for name in SERVICES:
         process = system.processes[name]
+        await process.running()
         exits = process.exits
         process.signal(signal.SIGTERM)
         if not await process.ended(exits, EXIT_SECONDS):
@@ -66,6 +68,7 @@ async def _ready(system: System, name: str) -> None:
 async def crash(system: System, planned: Planned) -> str:
     """Arm a named crash point in a process and wait until it dies there."""
     process = system.processes[planned.target]
+    await process.running()
     exits = process.exits
     process.once = {VARIABLE: planned.detail}
     process.signal(signal.SIGKILL)

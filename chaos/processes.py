@@ -68,6 +68,11 @@ class Supervised:
             pause = min(2 * pause, LONGEST_RESTART_SECONDS) if short else RESTART_SECONDS
             await asyncio.sleep(pause)
 
+    async def running(self) -> None:
+        """Wait until it runs: it may be between an end and a start."""
+        while self._child.exited() is not None:
+            await asyncio.sleep(POLL_SECONDS)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; a process that has just ended does not mind."""
         if self._child.exited() is None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from chaos.edges import Edge
 from chaos.outside import SECRET, Mood, Provider, Sink
 from chaos.processes import ROOT, Supervised
 from chaos.records import Journal, now
-from chaos.worker import NAME, PROVIDER
+from chaos.worker import LUCKY, NAME, PROVIDER
 
 CAP = 12
 READY_SECONDS = 90.0
@@ -52,8 +52,12 @@ WORKERS = ("worker-1", "worker-2")
 class System:
     """Everything that can be hurt, and what lies around it."""
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
+    def __init__(
+        self, folder: Path, journal: Journal, services: Mapping[str, str] = SERVICES, *, lucky: bool = False
+    ) -> None:
         self.folder = folder
+        self._services = services
+        self._lucky = lucky
         self.journal = journal
         self.postgres = PostgresServer(folder / "postgres" / "data", free_port())
         self.nats = NatsServer(folder / "nats", free_port())
@@ -79,7 +83,7 @@ class System:
             await sink.server.start()
             port = await self.edges[SINKS_EDGE].listen(sink.server.port)
             self.callbacks.append(f"http://127.0.0.1:{port}/{sink.name}")
-        for name, module in SERVICES.items():
+        for name, module in self._services.items():
             self.processes[name] = await self._supervised(name, module)
         self._keepers = [asyncio.create_task(process.keep()) for process in self.processes.values()]
         await self.until_ready()
@@ -104,6 +108,7 @@ class System:
 
     def _fixed(self) -> dict[str, str]:
         return {
+            LUCKY: "yes" if self._lucky else "",
             PROVIDER: f"http://127.0.0.1:{self.provider.server.port}/call",
             "BLOG_WRITER_ARTICLE_STORE": (self.folder / "articles").as_uri(),
             "BLOG_WRITER_WEBHOOK_SECRET": SECRET,
@@ -170,13 +175,15 @@ class System:
 
 
 @asynccontextmanager
-async def system(folder: Path) -> AsyncIterator[System]:
-    """Run the whole system in a folder."""
+async def system(
+    folder: Path, services: Mapping[str, str] = SERVICES, *, lucky: bool = False
+) -> AsyncIterator[System]:
+    """Run the whole system, or some of its services, in a folder; ``lucky`` lets every stage succeed at once."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         journal = Journal(folder)
         stack.callback(journal.close)
-        whole = System(folder, journal)
+        whole = System(folder, journal, services, lucky=lucky)
         stack.push_async_callback(whole.stop)
         await whole.start()
         yield whole

@@ -22,6 +22,8 @@ from stage_workers.settings import Settings
 
 PROVIDER = "CHAOS_PROVIDER"
 NAME = "CHAOS_NAME"
+LUCKY = "CHAOS_LUCKY"
+"""Set, every stage succeeds at once."""
 RETRY_SHARE = 0.02
 FAIL_SHARE = 0.003
 REFUSE_SHARE = 0.06
@@ -36,6 +38,8 @@ def registry(provider: str, worker: str, client: httpx.AsyncClient) -> dict[Stag
             for key in ("first", "second") if stage_id is StageId.RESEARCH else ("first",):
                 facts = {"job_id": ctx.job_id, "stage": stage_id.value, "round": ctx.round, "key": key}
                 await ctx.checkpoint(key, str, _paid(client, provider, {**facts, "worker": worker}))
+            if os.environ.get(LUCKY):
+                return done(stage_id, ctx, passed=True)
             luck = random.random()
             if luck < FAIL_SHARE:
                 return Fail("chaos", "bad luck")
