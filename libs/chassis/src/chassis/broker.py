@@ -23,9 +23,12 @@ from nats.js.api import (
 from nats.js.errors import NotFoundError
 
 from chassis import logs
-from chassis.errors import ServerUnreachable
+from chassis.errors import ConnectionLost, ServerUnreachable
 
 log = logs.get_logger(__name__)
+
+CONNECT_SECONDS = 10.0
+"""How long a server that has just answered may take to answer again."""
 
 
 class ConsumerLike(Protocol):
@@ -86,7 +89,17 @@ async def connect(url: str, name: str, on_closed: Callable[[], None] | None = No
         log.warning("nats_error", client=name, reason=str(error) or type(error).__name__)
 
     await _probe(url, name)
-    return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    except TimeoutError as error:  # it went away since the probe
+        raise ServerUnreachable("NATS_URL", f"nothing within {CONNECT_SECONDS:.0f} s") from error
+
+
+async def lost(closed: asyncio.Event) -> None:
+    """Wait for the event that ``on_closed`` sets, and raise ConnectionLost: a loop for services that need NATS."""
+    await closed.wait()
+    raise ConnectionLost("NATS_URL: the server closed the connection for good")
 
 
 async def _probe(url: str, name: str) -> None:
@@ -114,9 +127,13 @@ async def _ignore(_error: Exception) -> None:
     """Errors of the probe are raised by its connect."""
 
 
-def faststream_broker(url: str, name: str) -> NatsBroker:
+def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:
     """Return a FastStream broker with the same connection options."""
-    return NatsBroker(url, logger=None, **options(name))
+
+    async def closed() -> None:
+        on_closed()
+
+    return NatsBroker(url, logger=None, closed_cb=closed, **options(name))
 
 
 async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from chassis import logs
 from chassis.broker import connect as connect_nats
-from chassis.broker import ensure_stream, faststream_broker
+from chassis.broker import ensure_stream, faststream_broker, lost
 from chassis.clock import SystemClock
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
@@ -35,7 +35,8 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         pool = await connect_postgres(settings.database_url, name="notifier")
         stack.push_async_callback(pool.close)
         await _check_schema(pool)
-        client = await connect_nats(settings.nats_url, "notifier")
+        closed = asyncio.Event()
+        client = await connect_nats(settings.nats_url, "notifier", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, EVENTS)
@@ -45,7 +46,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         sender = Sender(store, http, settings, SystemClock(), wake)
         stack.push_async_callback(sender.close)
         intake = Intake(store, wake, settings.webhook_retry_seconds[0])
-        broker = faststream_broker(settings.nats_url, "notifier-events")
+        broker = faststream_broker(settings.nats_url, "notifier-events", closed.set)
         subscribe(broker, intake)
         stack.push_async_callback(broker.stop)
         await broker.start()
@@ -53,6 +54,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         log.info("notifier_ready")
         await until(
             stop,
+            lost(closed),
             every(5, sender.fill, name="sender", wake=wake),
             every(
                 settings.webhook_sweep_seconds, lambda: intake.sweep(settings.job_cleanup_days), name="sweep"
