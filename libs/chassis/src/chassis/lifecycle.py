@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis import logs
+from chassis import crashpoints, logs
 from chassis.errors import ChassisError, SettingsError
 from chassis.settings import load
 
@@ -44,6 +44,7 @@ def main(run: RunFunction[S], settings_type: type[S], env: Mapping[str, str] | N
     env = os.environ if env is None else env
     try:
         settings = load(settings_type, env)
+        crashpoints.arm(env)
         logs.configure(env.get("BLOG_WRITER_LOG_LEVEL") or "info")
     except SettingsError as error:
         sys.stderr.write(f"settings: {error}\n")

@@ -12,6 +12,7 @@ import prometheus_client
 
 from chassis import logs
 from chassis.clock import Clock
+from chassis.crashpoints import CrashPoint, crash_point
 from notifier.deliveries import Delivery, Outcome, Verdict, choose, settle
 from notifier.endpoint import post
 from notifier.settings import Settings
@@ -103,6 +104,7 @@ class Sender:
             # A fault of ours must count as an attempt too, or the webhook would be posted for ever.
             log.exception("webhook_attempt_crashed", job_id=delivery.job_id)
             outcome = Outcome(reason="internal_error")
+        crash_point(CrashPoint.AFTER_POST_BEFORE_RECORD)
         duration = time.monotonic() - started
         ATTEMPTS.labels(outcome.reason).inc()
         spread = random.random()  # noqa: S311  spreads retries, hides nothing

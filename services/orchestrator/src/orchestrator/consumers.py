@@ -12,6 +12,7 @@ from nats.js import JetStreamContext
 
 from chassis import logs
 from chassis.broker import ensure_stream
+from chassis.crashpoints import CrashPoint, crash_point
 from chassis.pull import pull
 from contracts import codec, streams
 from contracts.ids import JobId
@@ -55,6 +56,7 @@ async def _consume(
     async def handle(messages: list[Msg]) -> None:
         readable = await _readable(messages, decode)
         verdicts = await _applied(advancer, [happening for _, happening in readable])
+        crash_point(CrashPoint.AFTER_COMMIT_BEFORE_ACK)
         for (message, happening), verdict in zip(readable, verdicts, strict=True):
             await _settle(message, happening, verdict)
 

@@ -18,6 +18,7 @@ from nats.js.errors import KeyNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 
 from chassis import logs
+from chassis.crashpoints import CrashPoint, crash_point
 from contracts import codec, streams
 from contracts.commands import RunStage
 from stage_workers.payloads import Payloads
@@ -70,6 +71,7 @@ class Checkpoints:
         if recorded is not None:
             return codec.decode(recorded, kind)
         result = await call()
+        crash_point(CrashPoint.AFTER_PAID_CALL_BEFORE_CHECKPOINT)
         await self._write(name, codec.encode(result))
         return result
 

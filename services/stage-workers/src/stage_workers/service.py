@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,6 +18,7 @@ from chassis.lifecycle import until
 from chassis.objects import ObjectStore
 from contracts import codec, streams, subjects
 from contracts.commands import JobCancelled
+from contracts.stages import StageId
 from stage_workers.adapters.articles import StoredArticles
 from stage_workers.adapters.cards import CardPainter
 from stage_workers.adapters.extractive import ExtractiveModel
@@ -27,15 +28,23 @@ from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
 from stage_workers.payloads import Payloads
-from stage_workers.registry import REGISTRY
+from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
 from stage_workers.settings import Settings, chosen_stages
 
 log = logs.get_logger(__name__)
 
 
-async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Run stages until ``stop`` is set, then let running ones end. Raises SettingsError or ServerUnreachable."""
+async def run(
+    settings: Settings,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
+    registry: Mapping[StageId, StageFunction] = REGISTRY,
+) -> None:
+    """Run stages until ``stop`` is set, then let running ones end. Raises SettingsError or ServerUnreachable.
+
+    ``registry`` is another pipeline's stages: fault tests and benchmarks put theirs here, and use the rest as it is.
+    """
     stages = chosen_stages(settings.stages)
     async with AsyncExitStack() as stack:
         objects = ObjectStore.open(settings.article_store)
@@ -54,7 +63,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             store=StoredArticles(objects, settings.public_url),
         )
         clock = SystemClock()
-        attempts = Attempts(REGISTRY, ports, Payloads(objects), await open_bucket(js), client, clock)
+        attempts = Attempts(registry, ports, Payloads(objects), await open_bucket(js), client, clock)
         runner = Runner(client, attempts, stages, settings.stage_slots, clock)
         broker = _control(settings, runner, closed)
         stack.push_async_callback(broker.stop)
