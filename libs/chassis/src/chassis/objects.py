@@ -54,7 +54,9 @@ class ObjectStore:
         """Delete everything under a prefix; return how many objects that were."""
         with _answering(prefix):
             keys = [
-                entry["path"] async for page in obstore.list(self._backend, _checked(prefix)) for entry in page
+                entry["path"]
+                async for page in obstore.list(self._backend, _checked(prefix))
+                for entry in page
             ]
             if keys:
                 await obstore.delete_async(self._backend, keys)
