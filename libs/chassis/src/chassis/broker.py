@@ -103,12 +103,20 @@ async def lost(closed: asyncio.Event) -> None:
 
 
 async def _probe(url: str, name: str) -> None:
-    """Connect once without retries: with endless reconnects the first connect would also wait for ever."""
-    quiet = {**options(name), "max_reconnect_attempts": 0, "allow_reconnect": False, "connect_timeout": 5}
+    """Connect once: with endless reconnects the first connect would also wait for ever."""
+    reasons: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        reasons.append(error)
+
+    # To nats-py 0 tries are endless ones, and more than one is what it takes to end them.
+    once = {**options(name), "max_reconnect_attempts": 1, "allow_reconnect": False, "connect_timeout": 5}
     try:
-        client = await _open(url, error_cb=_ignore, **quiet)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            client = await _open(url, error_cb=failed, **once)
     except (OSError, NatsError, ValueError) as error:
-        raise ServerUnreachable("NATS_URL", str(error) or type(error).__name__) from error
+        reason = reasons[-1] if reasons else error
+        raise ServerUnreachable("NATS_URL", str(reason) or type(reason).__name__) from error
     await client.close()
 
 
@@ -121,10 +129,6 @@ async def _open(url: str, **settings: Any) -> Client:
         await client.close()
         raise
     return client
-
-
-async def _ignore(_error: Exception) -> None:
-    """Errors of the probe are raised by its connect."""
 
 
 def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:

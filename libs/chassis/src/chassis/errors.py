@@ -18,6 +18,10 @@ class ServerUnreachable(ChassisError):
         super().__init__(f"{variable}: the server does not answer ({reason})")
 
 
+class CannotListen(ChassisError):
+    """An address cannot be bound: it is taken, not this machine's, or not allowed."""
+
+
 class ConnectionLost(ChassisError):
     """NATS closed a connection in a way that no client comes back from, as after a refused sign-in."""
 
