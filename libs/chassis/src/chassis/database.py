@@ -20,6 +20,7 @@ async def connect(
 
     ``patience`` is the seconds after which connecting or a command raises TimeoutError. Raises ServerUnreachable.
     """
+    pool = None
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -30,9 +31,10 @@ async def connect(
             init=_uuids_are_text,
             server_settings={"application_name": name},
         )
-        async with pool.acquire() as connection:
-            await connection.execute("SELECT 1")
+        await pool.execute("SELECT 1")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TimeoutError) as error:
+        if pool is not None:
+            pool.terminate()
         raise ServerUnreachable("DATABASE_URL", str(error) or type(error).__name__) from error
     return pool
 

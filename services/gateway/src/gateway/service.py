@@ -9,7 +9,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import Publisher
+from chassis.broker import Publisher, lost
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import close
@@ -85,21 +85,26 @@ class Broker:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: Client | None = None
+        self._closed = asyncio.Event()
 
     def state(self) -> str:
         """Say how the connection stands."""
         return "ok" if self._client is not None and self._client.is_connected else "not connected"
 
     async def attach(self, sender: Sender, feed: Feed) -> None:
-        """Connect, trying for as long as it takes, then let messages flow both ways."""
+        """Connect, trying for as long as it takes, then let messages flow both ways.
+
+        Raises ConnectionLost when that connection is closed for good.
+        """
         while self._client is None:
             try:
-                self._client = await connect_nats(self._url, "gateway")
+                self._client = await connect_nats(self._url, "gateway", self._closed.set)
             except ServerUnreachable as error:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
         sender.attach(Publisher(self._client.jetstream()))
+        await lost(self._closed)
 
     async def close(self) -> None:
         """Close the connection."""
