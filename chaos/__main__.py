@@ -26,7 +26,6 @@ def main() -> int:
     arguments = parser.parse_args()
     seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
-    folder.chmod(0o755)  # the server runs as another user when we are root
     logs.configure("error")
     print(f"seed {seed}, logs in {folder}", flush=True)
     verdict = asyncio.run(run(folder, seed, arguments.minutes))

@@ -91,8 +91,6 @@ class Scene:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
     folder = tmp_path_factory.mktemp("crash")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)  # Postgres runs as another user when we are root
     async with (
         system(folder, SERVICES, lucky=True) as whole,
         asyncpg.create_pool(whole.postgres.url, min_size=0, max_size=2) as pool,
