@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from importlib import resources
+from typing import Any, TypeVar
 
 import asyncpg
 
 from chassis.errors import QueryError, ServerUnreachable
 
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 10.0
+"""A link that died without a word is found after twice that: the command's own limit, then that of its cancellation."""
+_SESSION = {
+    "idle_in_transaction_session_timeout": "15s",
+    "client_connection_check_interval": "5s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+}
+"""The server ends sessions whose client has gone without a word: until then they hold their locks against the others."""
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
 async def connect(
-    url: str, *, name: str, min_size: int = 0, max_size: int = 8, patience: float = 30.0
+    url: str, *, name: str, min_size: int = 0, max_size: int = 8, patience: float = PATIENCE_SECONDS
 ) -> asyncpg.Pool:
     """Return a pool of connections that show up in Postgres as ``name``; uuids are text in both directions.
 
@@ -29,7 +44,7 @@ async def connect(
             timeout=patience,
             command_timeout=patience,
             init=_uuids_are_text,
-            server_settings={"application_name": name},
+            server_settings={"application_name": name, **_SESSION},
         )
         await pool.execute("SELECT 1")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TimeoutError) as error:
@@ -46,6 +61,39 @@ async def close(pool: asyncpg.Pool) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Return what database work returns, or raise TimeoutError after so long.
+
+    The work is cancelled then and not waited for: over a dead link a cancellation takes as long as a command.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _give_up(task)
+        raise
+    if not task.done():
+        _give_up(task)
+        raise TimeoutError(f"the database did not answer within {seconds:g} s")
+    return task.result()
+
+
+_given_up: set[asyncio.Future[Any]] = set()
+"""Held until they end, so that they are not collected on the way."""
+
+
+def _give_up(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    _given_up.add(task)
+    task.add_done_callback(_ended)
+
+
+def _ended(task: asyncio.Future[Any]) -> None:
+    _given_up.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody waits for it any more
 
 
 async def _uuids_are_text(connection: asyncpg.Connection) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import msgspec
 
 from chassis.broker import Outgoing
-from chassis.database import Queries
+from chassis.database import Queries, within
 from chassis.outbox import Numbered, Outbox
 from contracts import codec, subjects
 from contracts.commands import JobCommand, SubmitJob
@@ -18,6 +19,11 @@ from contracts.views import JobRow
 from gateway.errors import key_reused
 from gateway.presenters import submitted_row
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 2.0
+"""After which a request is answered 503 rather than kept waiting."""
 LOST_AFTER_SECONDS = 30.0
 """Age from which a submission that the orchestrator does not have is sent again."""
 
@@ -30,6 +36,18 @@ class Claim(msgspec.Struct, frozen=True):
     answer: bytes
 
 
+def _in_time(
+    method: Callable[Concatenate[Store, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Let a method raise TimeoutError rather than keep a client waiting, however many commands it takes."""
+
+    @functools.wraps(method)
+    async def in_time(store: Store, /, *arguments: P.args, **options: P.kwargs) -> T:
+        return await within(PATIENCE_SECONDS, method(store, *arguments, **options))
+
+    return in_time
+
+
 class Store:
     """Rows of schema ``gateway`` and of the views."""
 
@@ -38,6 +56,7 @@ class Store:
         self.outbox = Outbox("gateway")
         self._queries = Queries.load("gateway")
 
+    @_in_time
     async def accept(
         self, tenant: str, jobs: Sequence[SubmitJob], claim: Claim | None
     ) -> tuple[list[Numbered], bytes | None]:
@@ -68,17 +87,20 @@ class Store:
         answer: str = row["answer"]
         return answer.encode()
 
+    @_in_time
     async def command(self, command: JobCommand, message_id: str) -> list[Numbered]:
         """Commit a command on a job; return the message to publish."""
         message = Outgoing(subjects.command(command), codec.encode(command), message_id)
         async with self.pool.acquire() as connection, connection.transaction():
             return list(zip(await self.outbox.append(connection, [message]), [message], strict=True))
 
+    @_in_time
     async def job(self, tenant: str, job_id: str) -> JobRow | None:
         """Return a job, submitted ones included."""
         row = await self.pool.fetchrow(self._queries["job"], job_id, tenant)
         return None if row is None else msgspec.convert(dict(row), JobRow)
 
+    @_in_time
     async def jobs(
         self, tenant: str, state: str | None, batch_id: str | None, limit: int, offset: int
     ) -> tuple[list[JobRow], dict[str, int]]:
@@ -86,33 +108,43 @@ class Store:
         rows = await self.pool.fetch(self._queries["jobs"], tenant, state, batch_id, limit, offset)
         return [msgspec.convert(dict(row), JobRow) for row in rows], await self.counts(tenant, batch_id)
 
+    @_in_time
     async def counts(self, tenant: str, batch_id: str | None = None) -> dict[str, int]:
         """Return how many jobs are in each state."""
         rows = await self.pool.fetch(self._queries["count_jobs"], tenant, batch_id)
         return {row["state"]: row["jobs"] for row in rows}
 
+    @_in_time
     async def average_duration(self, tenant: str) -> float | None:
         """Return seconds that completed jobs took on average."""
         average: float | None = await self.pool.fetchval(self._queries["average_duration"], tenant)
         return average
 
+    @_in_time
     async def errors(self, tenant: str, limit: int) -> tuple[list[asyncpg.Record], dict[str, int]]:
         """Return the latest failed jobs, and how many failed for each code."""
         counts = await self.pool.fetch(self._queries["error_counts"], tenant)
         rows = await self.pool.fetch(self._queries["errors"], tenant, limit)
         return rows, {row["code"]: row["jobs"] for row in counts}
 
+    @_in_time
     async def result(self, tenant: str, job_id: str) -> str | None:
         """Return a completed job's article as JSON."""
         result: str | None = await self.pool.fetchval(self._queries["result"], job_id, tenant)
         return result
 
+    @_in_time
     async def events(self, tenant: str, job_id: str, after: int, limit: int) -> list[asyncpg.Record]:
         """Return a job's events after a number: ``seq``, ``type``, ``body`` (JSON)."""
         rows: list[asyncpg.Record] = await self.pool.fetch(
             self._queries["events"], job_id, tenant, after, limit
         )
         return rows
+
+    @_in_time
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self.pool.execute("SELECT 1")
 
     async def mark_taken(self) -> None:
         """Note which submissions the orchestrator has by now."""
