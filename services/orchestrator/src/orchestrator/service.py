@@ -46,7 +46,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         for stream in streams.ALL:
             await ensure_stream(js, stream)
         clock = SystemClock()
-        store, letters = JobStore(pool, clock), DeadLetters(pool)
+        store, letters = JobStore(pool), DeadLetters(pool)
         await store.record_durations()
         advancer = Advancer(store, client)
         operations = _operations(settings, pool, client, stop)
