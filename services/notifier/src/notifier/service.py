@@ -45,7 +45,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         store = DeliveryStore(pool)
         wake = asyncio.Event()
         clock = SystemClock()
-        sender = Sender(store, http, settings, clock, wake)
+        sender = Sender(store, http, settings, wake)
         stack.push_async_callback(sender.close)
         intake = Intake(store, wake, settings.webhook_retry_seconds[0])
         broker = faststream_broker(settings.nats_url, "notifier-events", closed.set)
