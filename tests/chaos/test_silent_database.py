@@ -36,6 +36,16 @@ async def submit(client: httpx.AsyncClient) -> tuple[httpx.Response, float]:
     return answer, time.monotonic() - started
 
 
+async def all_accepted(client: httpx.AsyncClient) -> None:
+    """Return once all of many submissions are accepted; on a busy machine the first may be too many at once."""
+    end = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        answers = await asyncio.gather(*(submit(client) for _ in range(AT_ONCE)))
+        if all(answer.status_code == 202 for answer, _ in answers):
+            return
+        assert time.monotonic() < end, f"not accepted for {RECOVERY_SECONDS} s"
+
+
 @pytest.mark.parametrize(
     ("mode", "dead"),
     [(Mode.BLACKHOLE, 0), (Mode.HALF_OPEN, 0), (Mode.HALF_OPEN, 1)],
@@ -43,8 +53,7 @@ async def submit(client: httpx.AsyncClient) -> tuple[httpx.Response, float]:
 )
 async def test_a_silent_database_is_said_so_in_time(whole: System, mode: Mode, dead: int) -> None:
     async with httpx.AsyncClient(base_url=whole.gateway_url, trust_env=False, timeout=30) as client:
-        warm = await asyncio.gather(*(submit(client) for _ in range(AT_ONCE)))
-        assert {answer.status_code for answer, _ in warm} == {202}
+        await all_accepted(client)  # the pool is full of connections then
         edge = whole.edges["gateway-postgres"]
         edge.become(mode, dead=dead)
         for _ in range(2):
@@ -55,8 +64,4 @@ async def test_a_silent_database_is_said_so_in_time(whole: System, mode: Mode, d
             assert all(answer.status_code == 503 and answer.headers["retry-after"] for answer in refused)
             assert refused or mode is Mode.HALF_OPEN, "new connections work on a half-open edge only"
         edge.heal()
-        end = time.monotonic() + RECOVERY_SECONDS
-        while (await submit(client))[0].status_code != 202:
-            assert time.monotonic() < end, f"not accepted {RECOVERY_SECONDS} s after the edge is healed"
-        answers = await asyncio.gather(*(submit(client) for _ in range(AT_ONCE)))
-        assert {answer.status_code for answer, _ in answers} == {202}
+        await all_accepted(client)
