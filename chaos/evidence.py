@@ -136,11 +136,24 @@ _ROWS: dict[str, tuple[type[Any], str]] = {
 }
 
 
+async def unfinished(connection: asyncpg.Connection) -> int:
+    """Return how many jobs were accepted and have not ended."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM gateway.submissions LEFT JOIN jobs.jobs USING (job_id) WHERE finished_at IS NULL"
+    )
+    return count
+
+
 async def rows(pool: asyncpg.Pool) -> dict[str, Any]:
-    """Return what Postgres holds, by the names of the evidence's fields."""
+    """Return what Postgres holds at one moment, by the names of the evidence's fields."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        return await _rows(connection)
+
+
+async def _rows(connection: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (kind, statement) in _ROWS.items():
-        records = [dict(row) for row in await pool.fetch(statement)]
+        records = [dict(row) for row in await connection.fetch(statement)]
         for record in records if kind is EventFact else ():
             record["body"] = msgspec.json.decode(record["body"])
         found[name] = [kind(**record) for record in records]

@@ -10,7 +10,7 @@ from chaos.plan import Planned
 from chaos.records import Fault, now
 from chaos.system import SERVICES, System
 
-LANES = 3
+LANES = 2
 GAP_SECONDS = 0.7
 LOOKAHEAD = 60
 

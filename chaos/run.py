@@ -22,6 +22,8 @@ from chaos.traffic import Client
 from chassis.broker import connect
 
 JOBS_PER_SECOND = 2.0
+BACKLOG = 30
+"""Unfinished jobs from which on the client holds back, so that the rest after the faults has a bound."""
 WARM_UP_SECONDS = 2.0
 QUIESCE_SECONDS = 90.0
 OBSERVE_SECONDS = 0.3
@@ -53,10 +55,8 @@ async def run(folder: Path, seed: int, minutes: float) -> Verdict:
 async def _hurt(whole: System, client: Client, seed: int, seconds: float) -> None:
     """Run the load and the faults beside each other; the observer looks on."""
     observer = asyncio.create_task(_observe(whole))
-    load = [
-        asyncio.create_task(client.submit_steadily(JOBS_PER_SECOND)),
-        asyncio.create_task(client.retry_failed()),
-    ]
+    works = (client.submit_steadily(JOBS_PER_SECOND), client.retry_failed(), _hold_back(whole, client))
+    load = [asyncio.create_task(work) for work in works]
     try:
         await asyncio.sleep(WARM_UP_SECONDS)
         await Nemesis(whole, faults(seed)).run(seconds)
@@ -75,6 +75,19 @@ async def _observe(whole: System) -> None:
         unready = await whole.unready()
         whole.journal.write(Readiness(at=now(), unready=unready))
         await asyncio.sleep(OBSERVE_SECONDS)
+
+
+async def _hold_back(whole: System, client: Client) -> None:
+    """Let the client submit only while not too much is unfinished; until cancelled."""
+    while True:
+        try:
+            connection = await asyncpg.connect(whole.postgres.url, timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            client.holding = False
+        else:
+            client.holding = await gathering.unfinished(connection) > BACKLOG
+            await connection.close()
+        await asyncio.sleep(1)
 
 
 async def _rest(whole: System, client: Client) -> tuple[float, dict[str, Any]]:

@@ -32,11 +32,14 @@ class Client:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._looked_at: set[str] = set()
         self.submitted = 0
+        self.holding = False
+        """Set while the system has enough to do: what is to be shown is not how much it can do."""
 
     async def submit_steadily(self, per_second: float) -> None:
         """Start a submission again and again, until cancelled."""
         while True:
-            self._start(self._job())
+            if not self.holding:
+                self._start(self._job())
             await asyncio.sleep(self._rng.uniform(0.5, 1.5) / per_second)
 
     async def retry_failed(self) -> None:
