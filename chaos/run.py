@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,12 @@ async def _observe(whole: System) -> None:
 async def _hold_back(whole: System, client: Client) -> None:
     """Let the client submit only while not too much is unfinished; until cancelled."""
     while True:
-        try:
-            connection = await asyncpg.connect(whole.postgres.url, timeout=2)
-        except (OSError, asyncpg.PostgresError, TimeoutError):
-            client.holding = False
-        else:
-            client.holding = await gathering.unfinished(connection) > BACKLOG
-            await connection.close()
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            connection = await asyncpg.connect(whole.postgres.url, timeout=2, command_timeout=2)
+            try:
+                client.holding = await gathering.unfinished(connection) > BACKLOG
+            finally:
+                connection.terminate()
         await asyncio.sleep(1)
 
 

@@ -14,7 +14,7 @@ from chassis.broker import Outgoing
 from chassis.database import Queries, within
 from chassis.outbox import Numbered, Outbox
 from contracts import codec, subjects
-from contracts.commands import JobCommand, SubmitJob
+from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.views import JobRow
 from gateway.errors import key_reused
 from gateway.presenters import submitted_row
@@ -88,10 +88,12 @@ class Store:
         return answer.encode()
 
     @_in_time
-    async def command(self, command: JobCommand, message_id: str) -> list[Numbered]:
-        """Commit a command on a job; return the message to publish."""
+    async def command(self, command: CancelJob | RetryJob, message_id: str, run: int) -> list[Numbered]:
+        """Commit a command on a job that is in its run ``run``; return the message to publish."""
         message = Outgoing(subjects.command(command), codec.encode(command), message_id)
+        row = (message_id, command.job_id, run, isinstance(command, CancelJob), message.payload)
         async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(self._queries["insert_command"], *row)
             return list(zip(await self.outbox.append(connection, [message]), [message], strict=True))
 
     @_in_time
@@ -147,23 +149,26 @@ class Store:
         await self.pool.execute("SELECT 1")
 
     async def mark_taken(self) -> None:
-        """Note which submissions the orchestrator has by now."""
+        """Note which submissions the orchestrator has by now, and which commands were carried out."""
         await self.pool.execute(self._queries["mark_taken"])
+        await self.pool.execute(self._queries["forget_done_commands"])
 
     async def resend(self) -> int:
-        """Put commands of submissions that never arrived into the outbox again; return how many."""
+        """Put submissions and commands that never arrived into the outbox again; return how many."""
         async with self.pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(self._queries["untaken"], LOST_AFTER_SECONDS)
             messages = [
                 submission_message(codec.decode(row["command"], SubmitJob), row["sends"]) for row in rows
             ]
+            undone = await connection.fetch(self._queries["undone_commands"], LOST_AFTER_SECONDS)
+            messages += [_repeated(row) for row in undone]
             await self.outbox.append(connection, messages)
             return len(messages)
 
     async def forget(self, now: datetime, days: float) -> None:
         """Delete submissions and keys that are older than the jobs themselves may get."""
         before = now - timedelta(days=days + 1)
-        for name in ("delete_submissions", "delete_keys"):
+        for name in ("delete_submissions", "delete_commands", "delete_keys"):
             while not (await self.pool.execute(self._queries[name], before)).endswith(" 0"):
                 pass
 
@@ -171,6 +176,12 @@ class Store:
 def submission_message(job: SubmitJob, sends: int = 1) -> Outgoing:
     """Return a submission's message; each repetition has an id of its own, or the stream would drop it."""
     return Outgoing(subjects.command(job), codec.encode(job), f"submit/{job.job_id}/{sends}")
+
+
+def _repeated(row: asyncpg.Record) -> Outgoing:
+    """Return a command's message under another id, as for submissions."""
+    command = codec.decode_command(row["command"])
+    return Outgoing(subjects.command(command), row["command"], f"{row['message_id']}/{row['sends']}")
 
 
 def _submission(tenant: str, job: SubmitJob) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from chassis.broker import Publisher
 from chassis.clock import Clock
 from chassis.outbox import Numbered
 from contracts import codec
-from contracts.commands import JobCommand, SubmitJob
+from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
 from contracts.jobs import ArticleRequest
 from gateway.errors import Refusal
@@ -68,9 +68,9 @@ class Sender:
         if self._publisher is not None:
             await self._store.outbox.relay(self._store.pool, self._publisher)
 
-    async def command(self, command: JobCommand) -> None:
-        """Commit a command on a job and publish it."""
-        self.send(await self._store.command(command, f"command/{uuid.uuid4()}"))
+    async def command(self, command: CancelJob | RetryJob, run: int) -> None:
+        """Commit a command on a job that is in its run ``run``, and publish it."""
+        self.send(await self._store.command(command, f"command/{uuid.uuid4()}", run))
 
 
 class Intake:
