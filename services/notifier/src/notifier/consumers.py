@@ -68,7 +68,7 @@ async def _take(
 ) -> None:
     try:
         await intake.take(codec.decode_event(message.body))
-    except (msgspec.DecodeError, UnicodeDecodeError, asyncpg.DataError) as error:
+    except (msgspec.DecodeError, asyncpg.DataError) as error:
         await put_aside(message, str(error))
     else:
         await message.ack()

@@ -111,7 +111,7 @@ def consequence(letter: DeadLetter) -> Happening | None:
         return None
     try:
         command = codec.decode(letter.payload, RunStage)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except msgspec.DecodeError:
         return None
     failure = StageFail(code=letter.code.value, reason=letter.reason)
     result = StageResult(
