@@ -69,12 +69,12 @@ class StreamLike(Protocol):
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return connection options under which a client never gives up and sees a dead link within half a minute."""
+    """Return connection options under which a client never gives up and sees a dead link within 15 seconds."""
     return {
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": 0.25,
-        "ping_interval": 10,
+        "ping_interval": 5,
         "max_outstanding_pings": 2,
     }
 

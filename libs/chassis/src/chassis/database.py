@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -15,9 +15,9 @@ from chassis.errors import QueryError, ServerUnreachable
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 10.0
-"""A link that died without a word is found after twice that: the command's own limit, then that of its cancellation."""
+"""After which a command that is not answered means that the link is dead."""
 _SESSION = {
-    "idle_in_transaction_session_timeout": "15s",
+    "idle_in_transaction_session_timeout": "10s",
     "client_connection_check_interval": "5s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -33,9 +33,21 @@ async def connect(
 ) -> asyncpg.Pool:
     """Return a pool of connections that show up in Postgres as ``name``; uuids are text in both directions.
 
-    ``patience`` is the seconds after which connecting or a command raises TimeoutError. Raises ServerUnreachable.
+    ``patience`` is the seconds after which connecting or a command raises TimeoutError. Then all connections of the pool
+    are replaced: what cut one without a word has cut the others. Raises ServerUnreachable.
     """
-    pool = None
+    pool: asyncpg.Pool | None = None
+
+    async def prepare(connection: asyncpg.Connection) -> None:
+        def watch(query: Any) -> None:
+            if isinstance(query.exception, TimeoutError):
+                connection.terminate()  # its cancellation would wait for as long again
+                if pool is not None:
+                    _keep(pool.expire_connections())
+
+        await _uuids_are_text(connection)
+        connection.add_query_logger(watch)
+
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -43,7 +55,7 @@ async def connect(
             max_size=max_size,
             timeout=patience,
             command_timeout=patience,
-            init=_uuids_are_text,
+            init=prepare,
             server_settings={"application_name": name, **_SESSION},
         )
         await pool.execute("SELECT 1")
@@ -80,18 +92,23 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-_given_up: set[asyncio.Future[Any]] = set()
+_background: set[asyncio.Future[Any]] = set()
 """Held until they end, so that they are not collected on the way."""
 
 
 def _give_up(task: asyncio.Future[Any]) -> None:
     task.cancel()
-    _given_up.add(task)
+    _keep(task)
+
+
+def _keep(work: Awaitable[Any]) -> None:
+    task = asyncio.ensure_future(work)
+    _background.add(task)
     task.add_done_callback(_ended)
 
 
 def _ended(task: asyncio.Future[Any]) -> None:
-    _given_up.discard(task)
+    _background.discard(task)
     if not task.cancelled():
         task.exception()  # nobody waits for it any more
 

@@ -21,7 +21,7 @@ from chassis.objects import ObjectStore
 from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.settings import Settings, check_host
-from gateway.store import PATIENCE_SECONDS, Store
+from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
@@ -35,7 +35,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     check_host(settings.host)
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(
-            settings.database_url, name="gateway", max_size=10, patience=PATIENCE_SECONDS
+            settings.database_url, name="gateway", max_size=10, patience=COMMAND_SECONDS
         )
         stack.push_async_callback(close, pool)
         await _check_schema(pool)

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 2.0
 """After which a request is answered 503 rather than kept waiting."""
+COMMAND_SECONDS = 1.5
+"""After which one command shows that the link is dead: before the request as a whole is given up."""
 LOST_AFTER_SECONDS = 30.0
 """Age from which a submission that the orchestrator does not have is sent again."""
 
