@@ -23,12 +23,16 @@ class Provider:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.held: dict[str, asyncio.Event] = {}
+        """Stages whose calls get no answer before the event is set."""
         self.server = WebServer(self._call)
 
     async def _call(self, request: Request) -> tuple[int, bytes] | None:
         facts = json.loads(request.body)
         self._journal.write(Call(at=now(), **facts))
         await asyncio.sleep(random.uniform(*CALL_SECONDS))
+        if (released := self.held.get(facts["stage"])) is not None:
+            await released.wait()
         return 200, b'"worth its money"'
 
 

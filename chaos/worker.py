@@ -27,7 +27,7 @@ LUCKY = "CHAOS_LUCKY"
 RETRY_SHARE = 0.02
 FAIL_SHARE = 0.003
 REFUSE_SHARE = 0.06
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 90.0
 
 
 def registry(provider: str, worker: str, client: httpx.AsyncClient) -> dict[StageId, StageFunction]:

@@ -74,6 +74,12 @@ class Scene:
         assert process.last_code == -signal.SIGKILL
         self.whole.journal.write(Fault(at=now(), kind=point.value, target=name, ended=now()))
 
+    async def until_empty(self, stream: str) -> None:
+        """Wait until everything in a stream is acked."""
+        async with asyncio.timeout(REST_SECONDS):
+            while (await self.client.jetstream().stream_info(stream)).state.messages:
+                await asyncio.sleep(0.2)
+
     async def rest(self, job_id: str) -> Evidence:
         """Wait until all is done; the job is completed and no invariant is broken."""
         await self.whole.until_ready()
@@ -166,6 +172,7 @@ async def test_after_a_paid_call_only_that_call_is_paid_again(scene: Scene) -> N
 
 async def test_after_commit_before_ack_the_redelivered_result_changes_nothing(scene: Scene) -> None:
     point = CrashPoint.AFTER_COMMIT_BEFORE_ACK
+    released = scene.whole.provider.held["stage_01"] = asyncio.Event()
     exits = await scene.arm(
         "orchestrator-1", point, passage=2
     )  # the submission, then the first stage's result
@@ -177,6 +184,8 @@ async def test_after_commit_before_ack_the_redelivered_result_changes_nothing(sc
     assert done == 1, "the result was committed"
     held = await scene.client.jetstream().stream_info(streams.RESULTS.name)
     assert held.state.messages == 1, "and its message is not acked"
+    await scene.until_empty(streams.RESULTS.name)  # it came again while the job runs
+    released.set()
     found = await scene.rest(job_id)
     assert set(calls(found, job_id).values()) == {1}
 
