@@ -23,7 +23,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from chassis import logs
+from chassis import atomic, logs
 from chassis.errors import ConnectionLost, ServerUnreachable
 
 log = logs.get_logger(__name__)
@@ -153,6 +153,7 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
         max_msg_size=stream.max_msg_size,
         storage=StorageType.FILE,
         allow_direct=True,
+        allow_atomic=True,
     )
     try:
         await js.update_stream(config)
@@ -215,11 +216,17 @@ def delivered(message: Msg) -> Delivered:
 
 
 class Publisher:
-    """Publishes into streams and waits for the stream's word that it has the message."""
+    """Publishes into streams and waits for the stream's word that it has the message.
 
-    def __init__(self, js: JetStreamContext, timeout: float = 5.0) -> None:
+    Many messages at once for one of ``streams`` go as atomic batches, where the server takes them.
+    """
+
+    def __init__(
+        self, js: JetStreamContext, streams: Sequence[StreamLike] = (), timeout: float = 5.0
+    ) -> None:
         self._js = js
         self._timeout = timeout
+        self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -227,7 +234,17 @@ class Publisher:
         await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish concurrently, in order on the connection; return those that were confirmed. Logs the others."""
+        """Publish concurrently, each stream's in order; return those that were confirmed. Logs the others."""
+        singles, batches = atomic.grouped(messages, self._starts)
+        groups = await asyncio.gather(self._each(singles), *map(self._batch, batches))
+        return [message for group in groups for message in group]
+
+    async def _batch(self, messages: list[Outgoing]) -> list[Outgoing]:
+        if await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
+            return messages
+        return await self._each(messages)
+
+    async def _each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         results = await asyncio.gather(
             *(self.publish(message) for message in messages), return_exceptions=True
         )

@@ -56,6 +56,7 @@ async def connect(
             timeout=patience,
             command_timeout=patience,
             init=prepare,
+            reset=_nothing_to_reset,
             server_settings={"application_name": name, **_SESSION},
         )
         await pool.execute("SELECT 1")
@@ -115,6 +116,10 @@ def _ended(task: asyncio.Future[Any]) -> None:
 
 async def _uuids_are_text(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+
+
+async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
+    """Spare a round trip on each return to the pool: no session state is ever set, and asyncpg itself ends transactions."""
 
 
 class Queries:

@@ -18,6 +18,7 @@ from chassis.errors import MigrationError, ServerUnreachable
 from chassis.http import serve
 from chassis.lifecycle import every, until
 from chassis.objects import ObjectStore
+from contracts import streams
 from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.settings import Settings, check_host
@@ -100,7 +101,7 @@ class Broker:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
-        sender.attach(Publisher(self._client.jetstream()))
+        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS,)))
         await lost(self._closed)
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,6 +12,7 @@ import msgspec
 
 from chassis.broker import Outgoing
 from chassis.database import Queries, within
+from chassis.grouping import Grouped
 from chassis.outbox import Numbered, Outbox
 from contracts import codec, subjects
 from contracts.commands import CancelJob, RetryJob, SubmitJob
@@ -28,6 +29,15 @@ COMMAND_SECONDS = 1.5
 """After which one command shows that the link is dead: before the request as a whole is given up."""
 LOST_AFTER_SECONDS = 30.0
 """Age from which a submission that the orchestrator does not have is sent again."""
+
+
+LARGEST_READ = 256
+"""Jobs or cursors read by one statement, at most."""
+PAGE = 200
+"""Events that a follower is given at once, at most."""
+
+Cursor = tuple[str, str, int]
+"""Tenant, job, and the number after which events are wanted."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -50,6 +60,18 @@ def _in_time(
     return in_time
 
 
+class Submission(msgspec.Struct, frozen=True):
+    """Jobs that are accepted together or not at all."""
+
+    tenant: str
+    jobs: tuple[SubmitJob, ...]
+    claim: Claim | None
+
+
+Outcome = bytes | Exception | None
+"""None: accepted. Else the answer that the key was given before, or what to raise."""
+
+
 class Store:
     """Rows of schema ``gateway`` and of the views."""
 
@@ -57,37 +79,46 @@ class Store:
         self.pool = pool
         self.outbox = Outbox("gateway")
         self._queries = Queries.load("gateway")
+        self._jobs = Grouped(self._named_jobs, LARGEST_READ)
+        self._followers = Grouped(self._next_events, LARGEST_READ)
 
     @_in_time
-    async def accept(
-        self, tenant: str, jobs: Sequence[SubmitJob], claim: Claim | None
-    ) -> tuple[list[Numbered], bytes | None]:
-        """Commit submissions with their commands.
+    async def accept(self, submissions: Sequence[Submission]) -> tuple[list[Numbered], list[Outcome]]:
+        """Commit submissions with their commands, all in one transaction.
 
-        Returns the messages to publish, or the answer that the key was given before. Raises Refusal when the key
-        was used for another request.
+        Returns the messages to publish, and what came of each submission.
         """
         async with self.pool.acquire() as connection, connection.transaction():
-            if claim is not None:
-                earlier = await self._earlier_answer(connection, tenant, claim)
-                if earlier is not None:
-                    return [], earlier
-            rows = [_submission(tenant, job) for job in jobs]
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            await connection.execute(self._queries["insert_submissions"], *columns)
+            outcomes = await self._claimed(connection, submissions)
+            jobs = [
+                job
+                for submission, outcome in zip(submissions, outcomes, strict=True)
+                if outcome is None
+                for job in submission.jobs
+            ]
+            if not jobs:
+                return [], outcomes
+            await connection.execute(self._queries["insert_submissions"], *_columns(map(_submitted, jobs)))
             messages = [submission_message(job) for job in jobs]
             numbers = await self.outbox.append(connection, messages)
-            return list(zip(numbers, messages, strict=True)), None
+            return list(zip(numbers, messages, strict=True)), outcomes
 
-    async def _earlier_answer(self, connection: Any, tenant: str, claim: Claim) -> bytes | None:
-        arguments = (tenant, claim.key, claim.request_sha256, claim.answer.decode())
-        if await connection.fetchval(self._queries["claim_key"], *arguments):
-            return None
-        row = await connection.fetchrow(self._queries["used_key"], tenant, claim.key)
-        if row["request_sha256"] != claim.request_sha256:
-            raise key_reused()
-        answer: str = row["answer"]
-        return answer.encode()
+    async def _claimed(self, connection: Any, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Claim the keys that submissions came with. Of two with the same key the first one claims it."""
+        claims = [(one.tenant, one.claim) for one in submissions if one.claim is not None]
+        if not claims:
+            return [None] * len(submissions)
+        tenants = [tenant for tenant, _ in claims]
+        keys = [claim.key for _, claim in claims]
+        fingerprints = [claim.request_sha256 for _, claim in claims]
+        answers = [claim.answer.decode() for _, claim in claims]
+        await connection.execute(self._queries["claim_keys"], tenants, keys, fingerprints, answers)
+        rows = await connection.fetch(self._queries["used_keys"], tenants, keys)
+        used = {(row["tenant"], row["key"]): row for row in rows}
+        return [
+            None if one.claim is None else _outcome(one.claim, used[one.tenant, one.claim.key])
+            for one in submissions
+        ]
 
     @_in_time
     async def command(self, command: CancelJob | RetryJob, message_id: str, run: int) -> list[Numbered]:
@@ -100,9 +131,15 @@ class Store:
 
     @_in_time
     async def job(self, tenant: str, job_id: str) -> JobRow | None:
-        """Return a job, submitted ones included."""
-        row = await self.pool.fetchrow(self._queries["job"], job_id, tenant)
-        return None if row is None else msgspec.convert(dict(row), JobRow)
+        """Return a job, submitted ones included. Those that are asked for at the same time are read together."""
+        return await self._jobs.do((tenant, job_id))
+
+    async def _named_jobs(self, names: Sequence[tuple[str, str]]) -> list[JobRow | None]:
+        rows = await self.pool.fetch(self._queries["named_jobs"], *_columns(names))
+        found: dict[tuple[str, str], JobRow] = {}
+        for row in rows:  # the orchestrator's word comes before the gateway's
+            found.setdefault((row["tenant"], row["job_id"]), msgspec.convert(dict(row), JobRow))
+        return [found.get(name) for name in names]
 
     @_in_time
     async def jobs(
@@ -140,10 +177,23 @@ class Store:
     @_in_time
     async def events(self, tenant: str, job_id: str, after: int, limit: int) -> list[asyncpg.Record]:
         """Return a job's events after a number: ``seq``, ``type``, ``body`` (JSON)."""
-        rows: list[asyncpg.Record] = await self.pool.fetch(
-            self._queries["events"], job_id, tenant, after, limit
-        )
-        return rows
+        return (await self._events([(tenant, job_id, after)], limit))[0]
+
+    async def next_events(self, tenant: str, job_id: str, after: int) -> list[asyncpg.Record]:
+        """Return at most a page of them; what many followers ask for at the same time is read together."""
+        return await self._followers.do((tenant, job_id, after))
+
+    async def _next_events(self, cursors: Sequence[Cursor]) -> list[list[asyncpg.Record]]:
+        distinct = list(dict.fromkeys(cursors))
+        pages = await self._events(distinct, PAGE)
+        found = dict(zip(distinct, pages, strict=True))
+        return [found[cursor] for cursor in cursors]
+
+    async def _events(self, cursors: Sequence[Cursor], limit: int) -> list[list[asyncpg.Record]]:
+        pages: list[list[asyncpg.Record]] = [[] for _ in cursors]
+        for row in await self.pool.fetch(self._queries["events"], *_columns(cursors), limit):
+            pages[row["place"] - 1].append(row)
+        return pages
 
     @_in_time
     async def ping(self) -> None:
@@ -175,6 +225,10 @@ class Store:
                 pass
 
 
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def submission_message(job: SubmitJob, sends: int = 1) -> Outgoing:
     """Return a submission's message; each repetition has an id of its own, or the stream would drop it."""
     return Outgoing(subjects.command(job), codec.encode(job), f"submit/{job.job_id}/{sends}")
@@ -186,7 +240,15 @@ def _repeated(row: asyncpg.Record) -> Outgoing:
     return Outgoing(subjects.command(command), row["command"], f"{row['message_id']}/{row['sends']}")
 
 
-def _submission(tenant: str, job: SubmitJob) -> tuple[Any, ...]:
-    row = submitted_row(job.job_id, tenant, job.request, job.submitted_at)
+def _submitted(job: SubmitJob) -> tuple[Any, ...]:
+    row = submitted_row(job.job_id, job.tenant, job.request, job.submitted_at)
     shown = codec.encode(row).decode()
-    return job.job_id, tenant, job.request.batch_id, job.submitted_at, shown, codec.encode(job)
+    return job.job_id, job.tenant, job.request.batch_id, job.submitted_at, shown, codec.encode(job)
+
+
+def _outcome(claim: Claim, used: asyncpg.Record) -> Outcome:
+    """Tell a key's first use, whose answer names the new jobs, from a repetition and from a misuse."""
+    answer: bytes = used["answer"].encode()
+    if answer == claim.answer:
+        return None
+    return answer if used["request_sha256"] == claim.request_sha256 else key_reused()

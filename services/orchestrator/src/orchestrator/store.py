@@ -63,19 +63,21 @@ class JobStore:
     async def admit(self, slots: int) -> Advanced:
         """Give free slots to pending jobs. At most ``slots`` jobs run, whatever other replicas do meanwhile."""
         async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute(self._queries["lock_admission"])
-            running = {
-                row["tenant"]: row["running"] for row in await self._fetch(connection, "running_by_tenant")
-            }
-            free = slots - sum(running.values())
-            if free <= 0:
-                return Advanced([], [], [], {}, [])
-            rows = await self._fetch(connection, "candidates", free)
-            candidates = [
-                Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows
-            ]
-            picked = pick(candidates, running, free, await self._now(connection))
+            picked = await self.choose(connection, slots)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
+
+    async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
+        """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
+        await connection.execute(self._queries["lock_admission"])
+        running = {
+            row["tenant"]: row["running"] for row in await self._fetch(connection, "running_by_tenant")
+        }
+        free = slots - sum(running.values())
+        if free <= 0:
+            return ()
+        rows = await self._fetch(connection, "candidates", free)
+        candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
+        return pick(candidates, running, free, await self._now(connection))
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
