@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from itertools import pairwise
+from collections.abc import Callable
 
-from chaos.blame import could_repeat_call, could_repeat_webhook
-from chaos.evidence import EventFact, Evidence
-from chaos.records import Call, Receipt
+from chaos.blame import could_repeat_call
+from chaos.evidence import TERMINAL, EventFact, Evidence, by_job
+from chaos.promises import (
+    every_end_is_told,
+    every_signature_verifies,
+    steering_is_done,
+    submissions_are_answered_soon,
+)
+from chaos.records import Call
 from contracts.jobs import TERMINAL_STATES, JobState
 from orchestrator.machine import STATES
 
 Check = Callable[[Evidence], list[str]]
 
-TERMINAL = {state.value for state in TERMINAL_STATES}
 STATE_OF = {"submitted": JobState.PENDING, "started": JobState.RUNNING} | {
     state.value: state for state in TERMINAL_STATES
 }
-TOLERANCE_SECONDS = 300
-ANSWER_SECONDS = 3.5
-"""What a client may wait for a submission: the gateway's own limit is 2 s; the rest is for a busy machine."""
 MEGABYTES, FILES, THREADS = 300.0, 120, 60
-
-
-def by_job(events: Iterable[EventFact]) -> dict[str, list[EventFact]]:
-    """Return each job's events in their order."""
-    found: defaultdict[str, list[EventFact]] = defaultdict(list)
-    for event in sorted(events, key=lambda event: (event.job_id, event.seq)):
-        found[event.job_id].append(event)
-    return found
 
 
 def every_job_ends_once(evidence: Evidence) -> list[str]:
@@ -101,45 +94,6 @@ def one_job_for_each_key(evidence: Evidence) -> list[str]:
     return broken + ([f"{job} is nobody's" for job in ghosts] if len(ghosts) > allowed else [])
 
 
-def every_end_is_told(evidence: Evidence) -> list[str]:
-    """I4: each terminal event reaches its sink or is given up in the open; repetitions have their crash."""
-    callbacks = {job.job_id for job in evidence.jobs if job.callback}
-    status = {(d.job_id, d.seq): d.status for d in evidence.deliveries}
-    receipts: defaultdict[tuple[str, int], list[Receipt]] = defaultdict(list)
-    for receipt in evidence.receipts:
-        receipts[receipt.job_id, receipt.seq].append(receipt)
-    broken = []
-    for event in evidence.events:
-        key = (event.job_id, event.seq)
-        if event.type in TERMINAL and event.job_id in callbacks:
-            broken += _told(evidence, key, status.get(key, "missing"), receipts.get(key, []))
-    strangers = receipts.keys() - {(e.job_id, e.seq) for e in evidence.events if e.type in TERMINAL}
-    return broken + [f"a webhook for {key}, which is no end of a job" for key in sorted(strangers)]
-
-
-def _told(evidence: Evidence, key: tuple[str, int], status: str, got: list[Receipt]) -> list[str]:
-    taken = sorted((r for r in got if 200 <= r.status < 300), key=lambda receipt: receipt.at)
-    broken = []
-    if status not in {"delivered", "exhausted", "discarded"}:
-        broken.append(f"the webhook of {key} is {status}")
-    if status == "delivered" and not taken:
-        broken.append(f"the webhook of {key} is delivered, and no sink took it")
-    if len({receipt.message_id for receipt in got}) > 1:
-        broken.append(f"the webhook of {key} changed its id")
-    for earlier, later in pairwise(taken):
-        if not could_repeat_webhook(evidence, earlier.at, later.at):
-            broken.append(
-                f"the webhook of {key} was repeated at {later.at:.1f} without a fault that explains it"
-            )
-    return broken
-
-
-def repeated_webhooks(evidence: Evidence) -> int:
-    """Return how many webhooks sinks took more than once, every further time counted."""
-    taken = Counter((r.job_id, r.seq) for r in evidence.receipts if 200 <= r.status < 300)
-    return sum(taken.values()) - len(taken)
-
-
 def never_more_than_the_cap(evidence: Evidence) -> list[str]:
     """I5: at no instant of the event log more jobs run than there are slots."""
     changes = []
@@ -186,13 +140,6 @@ def nothing_is_left_over(evidence: Evidence) -> list[str]:
     return [f"{count} {name}" for name, count in evidence.leftovers.items() if count]
 
 
-def every_signature_verifies(evidence: Evidence) -> list[str]:
-    """I8: the specification's own library takes every webhook, and its time is right within 5 minutes."""
-    broken = [f"{r.message_id} at {r.sink}: {r.problem}" for r in evidence.receipts if r.problem]
-    late = [r for r in evidence.receipts if abs(r.at - r.timestamp) > TOLERANCE_SECONDS]
-    return broken + [f"{r.message_id}: its time is {r.timestamp - r.at:+.0f} s off" for r in late]
-
-
 def processes_hold_little(evidence: Evidence) -> list[str]:
     """I10: after the faults, memory, files and threads are within bounds."""
     return [
@@ -217,35 +164,6 @@ def repeated_calls(evidence: Evidence) -> dict[tuple[str, str, int, str], list[C
     for call in sorted(evidence.calls, key=lambda call: call.at):
         calls[call.job_id, call.stage, call.round, call.key].append(call)
     return {key: made for key, made in calls.items() if len(made) > 1}
-
-
-def submissions_are_answered_soon(evidence: Evidence) -> list[str]:
-    """A1: a gateway that runs accepts or says 503 with Retry-After, within its time."""
-    hurt = [(f.at - 1, f.ended + 8) for f in evidence.faults if f.target in {"gateway", "services"}]
-    broken = []
-    for answer in evidence.answers:
-        if answer.method != "POST" or answer.path != "/write-async":
-            continue
-        if any(start <= answer.at + answer.seconds and answer.at <= end for start, end in hurt):
-            continue
-        if answer.seconds > ANSWER_SECONDS:
-            broken.append(f"{answer.status or answer.reason} at {answer.at:.1f} took {answer.seconds:.1f} s")
-        elif answer.status not in {0, 202, 503} or (answer.status == 503 and not answer.retry_after):
-            broken.append(f"a submission at {answer.at:.1f} was answered {answer.status}")
-    return broken
-
-
-def steering_is_done(evidence: Evidence) -> list[str]:
-    """A2: a cancel that was answered 200 shows in the job's story, and an accepted retry starts another run."""
-    stories = by_job(evidence.events)
-    broken = []
-    for word in evidence.steered:
-        types = Counter(event.type for event in stories.get(word.job_id, []))
-        if word.action == "cancel" and word.status == 200 and not types["cancelled"]:
-            broken.append(f"{word.job_id} was cancelled and is not")
-        if word.action == "retry" and word.status == 202 and types["submitted"] < 2:
-            broken.append(f"{word.job_id} was to be retried and was not")
-    return broken
 
 
 INVARIANTS: dict[str, Check] = {

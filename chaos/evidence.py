@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,10 @@ from chaos.records import (
     read,
 )
 from contracts import streams
+from contracts.jobs import TERMINAL_STATES
 from orchestrator.orphans import find_orphans
+
+TERMINAL = {state.value for state in TERMINAL_STATES}
 
 
 class JobFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +105,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: list[DeliveryFact] = []
     leftovers: dict[str, int] = {}
     """What should be nothing at the end, by name."""
+
+
+def by_job(events: Iterable[EventFact]) -> dict[str, list[EventFact]]:
+    """Return each job's events in their order."""
+    found: defaultdict[str, list[EventFact]] = defaultdict(list)
+    for event in sorted(events, key=lambda event: (event.job_id, event.seq)):
+        found[event.job_id].append(event)
+    return found
 
 
 def written(folder: Path) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from chaos.blame import store_was_deleted
-from chaos.checker import repeated_calls, repeated_webhooks
+from chaos.checker import repeated_calls
 from chaos.evidence import Evidence
+from chaos.promises import repeated_webhooks
 
 SHOWN = 20
 """Violations of one invariant that are shown."""
