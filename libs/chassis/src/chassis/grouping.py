@@ -21,7 +21,7 @@ class Grouped(Generic[Item, Result]):
         self._work = work
         self._largest = largest
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
         """Return the item's result once its group is done. Raises what ``work`` raised for the group.
@@ -30,8 +30,8 @@ class Grouped(Generic[Item, Result]):
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._run())
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
         return await future
 
     async def _run(self) -> None:
@@ -42,7 +42,7 @@ class Grouped(Generic[Item, Result]):
                 if wanted := [(item, future) for item, future in group if not future.done()]:
                     await self._settle(wanted)
         finally:
-            self._worker = None
+            self._running = None
 
     async def _settle(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         """Work on a group and wake those who wait for it; some may go meanwhile."""
