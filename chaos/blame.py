@@ -51,7 +51,16 @@ def could_repeat_call(evidence: Evidence, calls: Sequence[Call]) -> int:
         for copy in evidence.copies
         if copy.subject == subject and start - STAGE_ACK_WAIT_SECONDS <= copy.at <= end
     ]
-    return len(faults) + len(copies)
+    return len(faults) + len(copies) + _retries(evidence, calls)
+
+
+def _retries(evidence: Evidence, calls: Sequence[Call]) -> int:
+    """Return how often a client retried the job between its calls: its failure had cut the running ones off."""
+    return sum(
+        event.type == "submitted" and event.seq > 1 and calls[0].at <= event.at <= calls[-1].at
+        for event in evidence.events
+        if event.job_id == calls[0].job_id
+    )
 
 
 def store_was_deleted(evidence: Evidence, calls: Sequence[Call]) -> bool:

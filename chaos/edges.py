@@ -68,6 +68,8 @@ class Edge:
             self._tasks.add(task)
             try:
                 await self._serve(reader, writer, port)
+            except asyncio.CancelledError:
+                return  # closed; asyncio's streams would log a cancelled task as an error
             finally:
                 self._tasks.discard(task)
                 writer.transport.abort()
@@ -122,9 +124,9 @@ class Edge:
             asyncio.ensure_future(self._pump(link, 1, far_reader, writer)),
         ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            if link.dead is not None:  # the other side must not hear of the end
-                await asyncio.wait(pumps)
+            ended, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if link.dead is not None and pumps[link.dead] in ended:
+                await asyncio.wait(pumps)  # the end gets lost like all else that goes this way
         finally:
             self._links.discard(link)
             for pump in pumps:

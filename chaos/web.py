@@ -49,6 +49,8 @@ class WebServer:
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self._exchange(reader, writer)
+        except asyncio.CancelledError:
+            return  # closed; asyncio's streams would log a cancelled task as an error
         finally:
             self._tasks.discard(task)
             writer.close()

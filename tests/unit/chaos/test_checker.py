@@ -195,6 +195,18 @@ def test_a_worker_s_crash_explains_one_repeated_call() -> None:
     assert broken(but(calls=[call(T0 + 3), call(T0 + 5)], faults=[fault("worker-1")])) == set()
 
 
+def test_a_client_s_retry_explains_a_call_that_its_failure_had_cut_off() -> None:
+    story = events("a", STORY[0], STORY[1], ("failed", {}), STORY[0], *STORY[1:])
+    retried = but(
+        events=story,
+        jobs=[JobFact(job_id="a", state="completed", run=2, seq=8, callback=False)],
+        receipts=[],
+        deliveries=[],
+        calls=[call(T0 + 2.5), call(T0 + 6)],
+    )
+    assert broken(retried) == set()
+
+
 def test_a_copied_command_explains_a_repeated_call() -> None:
     copies = [Copied(at=T0 + 2.5, subject="blog.stage.stage_00.a")]
     assert broken(but(calls=[call(T0 + 3), call(T0 + 3.1)], copies=copies)) == set()
