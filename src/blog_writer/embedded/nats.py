@@ -17,6 +17,8 @@ START_TRIES = 3
 
 _CONFIGURATION = """\
 listen: "127.0.0.1:{port}"
+ping_interval: "5s"
+ping_max: 2
 jetstream {{
   store_dir: "{store}"
   {sync}
