@@ -22,7 +22,7 @@ Check = Callable[[Evidence], list[str]]
 STATE_OF = {"submitted": JobState.PENDING, "started": JobState.RUNNING} | {
     state.value: state for state in TERMINAL_STATES
 }
-MEGABYTES, FILES, THREADS = 300.0, 120, 60
+MEGABYTES, FILES, THREADS = 200.0, 60, 25
 
 
 def every_job_ends_once(evidence: Evidence) -> list[str]:
