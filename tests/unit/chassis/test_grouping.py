@@ -83,3 +83,17 @@ async def test_a_caller_that_gives_up_disturbs_nobody() -> None:
     assert await patient == 20
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_who_stops_waiting_before_its_group_begins_takes_its_item_along() -> None:
+    work = Work()
+    grouped = Grouped(work, 10)
+    first = ask(grouped, 1)
+    await work.started(1)
+    gone, stays = ask(grouped, 2, 3)
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    work.go_on(2)
+    assert await asyncio.gather(*first, stays) == [10, 30]
+    assert work.groups == [[1], [3]]

@@ -24,9 +24,12 @@ from nats.js.api import (
 from nats.js.errors import NotFoundError
 
 from chassis import atomic, logs
-from chassis.errors import ServerUnreachable
+from chassis.errors import ConnectionLost, ServerUnreachable
 
 log = logs.get_logger(__name__)
+
+CONNECT_SECONDS = 10.0
+"""How long a server that has just answered may take to answer again."""
 
 
 class ConsumerLike(Protocol):
@@ -66,12 +69,12 @@ class StreamLike(Protocol):
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return connection options under which a client never gives up and sees a dead link within half a minute."""
+    """Return connection options under which a client never gives up and sees a dead link within 15 seconds."""
     return {
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": 0.25,
-        "ping_interval": 10,
+        "ping_interval": 5,
         "max_outstanding_pings": 2,
     }
 
@@ -87,16 +90,34 @@ async def connect(url: str, name: str, on_closed: Callable[[], None] | None = No
         log.warning("nats_error", client=name, reason=str(error) or type(error).__name__)
 
     await _probe(url, name)
-    return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    except TimeoutError as error:  # it went away since the probe
+        raise ServerUnreachable("NATS_URL", f"nothing within {CONNECT_SECONDS:.0f} s") from error
+
+
+async def lost(closed: asyncio.Event) -> None:
+    """Wait for the event that ``on_closed`` sets, and raise ConnectionLost: a loop for services that need NATS."""
+    await closed.wait()
+    raise ConnectionLost("NATS_URL: the server closed the connection for good")
 
 
 async def _probe(url: str, name: str) -> None:
-    """Connect once without retries: with endless reconnects the first connect would also wait for ever."""
-    quiet = {**options(name), "max_reconnect_attempts": 0, "allow_reconnect": False, "connect_timeout": 5}
+    """Connect once: with endless reconnects the first connect would also wait for ever."""
+    reasons: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        reasons.append(error)
+
+    # To nats-py 0 tries are endless ones, and more than one is what it takes to end them.
+    once = {**options(name), "max_reconnect_attempts": 1, "allow_reconnect": False, "connect_timeout": 5}
     try:
-        client = await _open(url, error_cb=_ignore, **quiet)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            client = await _open(url, error_cb=failed, **once)
     except (OSError, NatsError, ValueError) as error:
-        raise ServerUnreachable("NATS_URL", str(error) or type(error).__name__) from error
+        reason = reasons[-1] if reasons else error
+        raise ServerUnreachable("NATS_URL", str(reason) or type(reason).__name__) from error
     await client.close()
 
 
@@ -111,13 +132,13 @@ async def _open(url: str, **settings: Any) -> Client:
     return client
 
 
-async def _ignore(_error: Exception) -> None:
-    """Errors of the probe are raised by its connect."""
-
-
-def faststream_broker(url: str, name: str) -> NatsBroker:
+def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:
     """Return a FastStream broker with the same connection options."""
-    return NatsBroker(url, logger=None, **options(name))
+
+    async def closed() -> None:
+        on_closed()
+
+    return NatsBroker(url, logger=None, closed_cb=closed, **options(name))
 
 
 async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:

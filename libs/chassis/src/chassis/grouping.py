@@ -24,7 +24,10 @@ class Grouped(Generic[Item, Result]):
         self._running: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """Return the item's result once its group is done. Raises what ``work`` raised for the group."""
+        """Return the item's result once its group is done. Raises what ``work`` raised for the group.
+
+        Who stops waiting before the group is begun takes the item along.
+        """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None:
@@ -35,12 +38,14 @@ class Grouped(Generic[Item, Result]):
         try:
             while self._waiting:
                 size = min(self._largest, len(self._waiting))
-                await self._settle([self._waiting.popleft() for _ in range(size)])
+                group = [self._waiting.popleft() for _ in range(size)]
+                if wanted := [(item, future) for item, future in group if not future.done()]:
+                    await self._settle(wanted)
         finally:
             self._running = None
 
     async def _settle(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        """Work on a group and wake those who wait for it; some may have gone."""
+        """Work on a group and wake those who wait for it; some may go meanwhile."""
         futures = [future for _, future in group]
         try:
             results = await self._work([item for item, _ in group])

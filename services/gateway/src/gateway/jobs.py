@@ -74,7 +74,7 @@ async def cancel_job(
     number = checked_id(job_id)
     job = await waiting.job(number)
     _refuse_finished(job.state)
-    await sender.command(CancelJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()))
+    await sender.command(CancelJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()), job.run)
     job = await waiting.ended(number, CANCEL_SECONDS)
     if job.state not in TERMINAL_STATES:
         message = "Cancellation accepted; the job stops as soon as the command arrives"
@@ -104,9 +104,8 @@ async def retry_job(
     if job.state != "failed":
         detail = f"the job is {job.state}; only a failed job can be retried"
         raise Refusal(409, "job_not_failed", detail, status_of_job=job.state)
-    await sender.command(
-        RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
-    )
+    command = RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
+    await sender.command(command, job.run)
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
 
 

@@ -31,6 +31,31 @@ WHERE job_id IN (
 )
 RETURNING command, sends;
 
+-- name: insert_command
+-- Remember a cancel or a retry until its effect is seen.
+INSERT INTO gateway.commands (message_id, job_id, run, wants_end, command) VALUES ($1, $2, $3, $4, $5);
+
+-- name: forget_done_commands
+-- Commands whose job has moved on as they wanted.
+DELETE FROM gateway.commands AS c USING api.jobs AS j
+WHERE j.job_id = c.job_id AND (j.run > c.run OR (c.wants_end AND j.state IN ('completed', 'failed', 'cancelled')));
+
+-- name: undone_commands
+-- Commands without an effect for too long; each time the next try waits longer.
+UPDATE gateway.commands SET sent_at = now(), sends = sends + 1
+WHERE message_id IN (
+    SELECT message_id FROM gateway.commands
+    WHERE sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+    LIMIT 200 FOR UPDATE SKIP LOCKED
+)
+RETURNING message_id, command, sends;
+
+-- name: delete_commands
+-- Commands that were given before $1: their jobs are gone.
+DELETE FROM gateway.commands WHERE message_id IN (
+    SELECT message_id FROM gateway.commands WHERE created_at < $1 LIMIT 500
+);
+
 -- name: delete_submissions
 -- Submissions that the orchestrator took and that are older than $1.
 DELETE FROM gateway.submissions WHERE job_id IN (

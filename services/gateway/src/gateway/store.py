@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import msgspec
 
 from chassis.broker import Outgoing
-from chassis.database import Queries
+from chassis.database import Queries, within
 from chassis.grouping import Grouped
 from chassis.outbox import Numbered, Outbox
 from contracts import codec, subjects
-from contracts.commands import JobCommand, SubmitJob
+from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.views import JobRow
 from gateway.errors import key_reused
 from gateway.presenters import submitted_row
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 2.0
+"""After which a request is answered 503 rather than kept waiting."""
+COMMAND_SECONDS = 1.5
+"""After which one command shows that the link is dead: before the request as a whole is given up."""
 LOST_AFTER_SECONDS = 30.0
 """Age from which a submission that the orchestrator does not have is sent again."""
 
@@ -38,6 +46,18 @@ class Claim(msgspec.Struct, frozen=True):
     key: str
     request_sha256: str
     answer: bytes
+
+
+def _in_time(
+    method: Callable[Concatenate[Store, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Let a method raise TimeoutError rather than keep a client waiting, however many commands it takes."""
+
+    @functools.wraps(method)
+    async def in_time(store: Store, /, *arguments: P.args, **options: P.kwargs) -> T:
+        return await within(PATIENCE_SECONDS, method(store, *arguments, **options))
+
+    return in_time
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -62,6 +82,7 @@ class Store:
         self._jobs = Grouped(self._named_jobs, LARGEST_READ)
         self._followers = Grouped(self._next_events, LARGEST_READ)
 
+    @_in_time
     async def accept(self, submissions: Sequence[Submission]) -> tuple[list[Numbered], list[Outcome]]:
         """Commit submissions with their commands, all in one transaction.
 
@@ -99,12 +120,16 @@ class Store:
             for one in submissions
         ]
 
-    async def command(self, command: JobCommand, message_id: str) -> list[Numbered]:
-        """Commit a command on a job; return the message to publish."""
+    @_in_time
+    async def command(self, command: CancelJob | RetryJob, message_id: str, run: int) -> list[Numbered]:
+        """Commit a command on a job that is in its run ``run``; return the message to publish."""
         message = Outgoing(subjects.command(command), codec.encode(command), message_id)
+        row = (message_id, command.job_id, run, isinstance(command, CancelJob), message.payload)
         async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(self._queries["insert_command"], *row)
             return list(zip(await self.outbox.append(connection, [message]), [message], strict=True))
 
+    @_in_time
     async def job(self, tenant: str, job_id: str) -> JobRow | None:
         """Return a job, submitted ones included. Those that are asked for at the same time are read together."""
         return await self._jobs.do((tenant, job_id))
@@ -116,6 +141,7 @@ class Store:
             found.setdefault((row["tenant"], row["job_id"]), msgspec.convert(dict(row), JobRow))
         return [found.get(name) for name in names]
 
+    @_in_time
     async def jobs(
         self, tenant: str, state: str | None, batch_id: str | None, limit: int, offset: int
     ) -> tuple[list[JobRow], dict[str, int]]:
@@ -123,27 +149,32 @@ class Store:
         rows = await self.pool.fetch(self._queries["jobs"], tenant, state, batch_id, limit, offset)
         return [msgspec.convert(dict(row), JobRow) for row in rows], await self.counts(tenant, batch_id)
 
+    @_in_time
     async def counts(self, tenant: str, batch_id: str | None = None) -> dict[str, int]:
         """Return how many jobs are in each state."""
         rows = await self.pool.fetch(self._queries["count_jobs"], tenant, batch_id)
         return {row["state"]: row["jobs"] for row in rows}
 
+    @_in_time
     async def average_duration(self, tenant: str) -> float | None:
         """Return seconds that completed jobs took on average."""
         average: float | None = await self.pool.fetchval(self._queries["average_duration"], tenant)
         return average
 
+    @_in_time
     async def errors(self, tenant: str, limit: int) -> tuple[list[asyncpg.Record], dict[str, int]]:
         """Return the latest failed jobs, and how many failed for each code."""
         counts = await self.pool.fetch(self._queries["error_counts"], tenant)
         rows = await self.pool.fetch(self._queries["errors"], tenant, limit)
         return rows, {row["code"]: row["jobs"] for row in counts}
 
+    @_in_time
     async def result(self, tenant: str, job_id: str) -> str | None:
         """Return a completed job's article as JSON."""
         result: str | None = await self.pool.fetchval(self._queries["result"], job_id, tenant)
         return result
 
+    @_in_time
     async def events(self, tenant: str, job_id: str, after: int, limit: int) -> list[asyncpg.Record]:
         """Return a job's events after a number: ``seq``, ``type``, ``body`` (JSON)."""
         return (await self._events([(tenant, job_id, after)], limit))[0]
@@ -164,24 +195,32 @@ class Store:
             pages[row["place"] - 1].append(row)
         return pages
 
+    @_in_time
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self.pool.execute("SELECT 1")
+
     async def mark_taken(self) -> None:
-        """Note which submissions the orchestrator has by now."""
+        """Note which submissions the orchestrator has by now, and which commands were carried out."""
         await self.pool.execute(self._queries["mark_taken"])
+        await self.pool.execute(self._queries["forget_done_commands"])
 
     async def resend(self) -> int:
-        """Put commands of submissions that never arrived into the outbox again; return how many."""
+        """Put submissions and commands that never arrived into the outbox again; return how many."""
         async with self.pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(self._queries["untaken"], LOST_AFTER_SECONDS)
             messages = [
                 submission_message(codec.decode(row["command"], SubmitJob), row["sends"]) for row in rows
             ]
+            undone = await connection.fetch(self._queries["undone_commands"], LOST_AFTER_SECONDS)
+            messages += [_repeated(row) for row in undone]
             await self.outbox.append(connection, messages)
             return len(messages)
 
     async def forget(self, now: datetime, days: float) -> None:
         """Delete submissions and keys that are older than the jobs themselves may get."""
         before = now - timedelta(days=days + 1)
-        for name in ("delete_submissions", "delete_keys"):
+        for name in ("delete_submissions", "delete_commands", "delete_keys"):
             while not (await self.pool.execute(self._queries[name], before)).endswith(" 0"):
                 pass
 
@@ -193,6 +232,12 @@ def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
 def submission_message(job: SubmitJob, sends: int = 1) -> Outgoing:
     """Return a submission's message; each repetition has an id of its own, or the stream would drop it."""
     return Outgoing(subjects.command(job), codec.encode(job), f"submit/{job.job_id}/{sends}")
+
+
+def _repeated(row: asyncpg.Record) -> Outgoing:
+    """Return a command's message under another id, as for submissions."""
+    command = codec.decode_command(row["command"])
+    return Outgoing(subjects.command(command), row["command"], f"{row['message_id']}/{row['sends']}")
 
 
 def _submitted(job: SubmitJob) -> tuple[Any, ...]:

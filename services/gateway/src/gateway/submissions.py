@@ -16,10 +16,11 @@ from litestar.params import HeaderParameter, JSONBody
 from chassis import logs
 from chassis.broker import Publisher
 from chassis.clock import Clock
+from chassis.database import within
 from chassis.grouping import Grouped
 from chassis.outbox import Numbered
 from contracts import codec
-from contracts.commands import JobCommand, SubmitJob
+from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
 from contracts.jobs import ArticleRequest
 from contracts.payloads import REQUEST_LIMIT
@@ -27,7 +28,7 @@ from gateway.errors import Refusal
 from gateway.idempotency import checked_key, fingerprint
 from gateway.presenters import accepted
 from gateway.schemas import Accepted, BatchAccepted, BatchRequest, WriteRequest
-from gateway.store import Claim, Outcome, Store, Submission
+from gateway.store import PATIENCE_SECONDS, Claim, Outcome, Store, Submission
 from gateway.waiting import Waiting
 
 log = logs.get_logger(__name__)
@@ -79,9 +80,9 @@ class Sender:
         if self._publisher is not None:
             await self._store.outbox.relay(self._store.pool, self._publisher)
 
-    async def command(self, command: JobCommand) -> None:
-        """Commit a command on a job and publish it."""
-        self.send(await self._store.command(command, f"command/{uuid.uuid4()}"))
+    async def command(self, command: CancelJob | RetryJob, run: int) -> None:
+        """Commit a command on a job that is in its run ``run``, and publish it."""
+        self.send(await self._store.command(command, f"command/{uuid.uuid4()}", run))
 
 
 class Intake:
@@ -109,7 +110,8 @@ class Intake:
             SubmitJob(job_id=job_id, tenant=DEFAULT_TENANT, request=request, submitted_at=now)
             for job_id, request in zip(ids, requests, strict=True)
         )
-        outcome = await self._groups.do(Submission(DEFAULT_TENANT, jobs, claim))
+        submission = Submission(DEFAULT_TENANT, jobs, claim)
+        outcome = await within(PATIENCE_SECONDS, self._groups.do(submission))
         if isinstance(outcome, Exception):
             raise outcome
         for job in jobs if outcome is None else ():

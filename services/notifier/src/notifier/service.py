@@ -11,7 +11,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import Publisher, ensure_stream, faststream_broker
+from chassis.broker import Publisher, ensure_stream, faststream_broker, lost
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import connect as connect_postgres
@@ -35,7 +35,8 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         pool = await connect_postgres(settings.database_url, name="notifier")
         stack.push_async_callback(pool.close)
         await _check_schema(pool)
-        client = await connect_nats(settings.nats_url, "notifier")
+        closed = asyncio.Event()
+        client = await connect_nats(settings.nats_url, "notifier", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, EVENTS)
@@ -44,10 +45,10 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         store = DeliveryStore(pool)
         wake = asyncio.Event()
         clock = SystemClock()
-        sender = Sender(store, http, settings, clock, wake)
+        sender = Sender(store, http, settings, wake)
         stack.push_async_callback(sender.close)
         intake = Intake(store, wake, settings.webhook_retry_seconds[0])
-        broker = faststream_broker(settings.nats_url, "notifier-events")
+        broker = faststream_broker(settings.nats_url, "notifier-events", closed.set)
         subscribe(broker, intake, Publisher(js), clock)
         stack.push_async_callback(broker.stop)
         await broker.start()
@@ -55,6 +56,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         log.info("notifier_ready")
         await until(
             stop,
+            lost(closed),
             every(5, sender.fill, name="sender", wake=wake),
             every(
                 settings.webhook_sweep_seconds, lambda: intake.sweep(settings.job_cleanup_days), name="sweep"
