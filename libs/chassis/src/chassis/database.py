@@ -10,6 +10,7 @@ import asyncpg
 
 from chassis.errors import QueryError, ServerUnreachable
 
+CLOSE_SECONDS = 5.0
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
@@ -40,9 +41,9 @@ async def connect(
 
 
 async def close(pool: asyncpg.Pool) -> None:
-    """Close a pool; connections that are still in use after 5 s are cut."""
+    """Close a pool; connections that are still in use after some seconds are cut."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await pool.close()
     except TimeoutError:
         pool.terminate()
