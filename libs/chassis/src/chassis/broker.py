@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import msgspec
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -25,6 +27,7 @@ from nats.js.errors import NotFoundError
 
 from chassis import atomic, logs
 from chassis.errors import ConnectionLost, ServerUnreachable
+from chassis.nats_client import SteadyClient
 
 log = logs.get_logger(__name__)
 
@@ -123,11 +126,12 @@ async def _probe(url: str, name: str) -> None:
 
 async def _open(url: str, **settings: Any) -> Client:
     """Connect, and leave nothing open when that fails or is cancelled."""
-    client = Client()
+    client = SteadyClient()
     try:
         await client.connect(url, **settings)
     except BaseException:
-        await client.close()
+        with contextlib.suppress(AssertionError):  # nats-py's, for an address that it did not even try
+            await client.close()
         raise
     return client
 
@@ -139,6 +143,14 @@ def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> Nat
         on_closed()
 
     return NatsBroker(url, logger=None, closed_cb=closed, **options(name))
+
+
+async def stop_broker(broker: NatsBroker) -> None:
+    """Stop a FastStream broker, also one whose connection is closed already."""
+    try:
+        await broker.stop()
+    except* ConnectionClosedError:
+        log.debug("broker_was_closed")
 
 
 async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:

@@ -25,6 +25,7 @@ _SESSION = {
     "tcp_user_timeout": "20s",
 }
 """The server ends sessions whose client has gone without a word: until then they hold their locks against the others."""
+CLOSE_SECONDS = 5.0
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
@@ -68,9 +69,9 @@ async def connect(
 
 
 async def close(pool: asyncpg.Pool) -> None:
-    """Close a pool; connections that are still in use after 5 s are cut."""
+    """Close a pool; connections that are still in use after some seconds are cut."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await pool.close()
     except TimeoutError:
         pool.terminate()

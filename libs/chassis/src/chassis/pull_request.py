@@ -61,14 +61,21 @@ class PullRequest:
         """Stop listening, and give back what arrived and was not handed over."""
         if not hasattr(self, "_subscription"):
             return
-        draining = asyncio.ensure_future(self._subscription.drain())  # type: ignore[no-untyped-call]  # nats-py's
-        await asyncio.wait({draining}, timeout=CLOSE_SECONDS)
-        if not draining.done():
-            draining.cancel()
-        await asyncio.gather(draining, return_exceptions=True)
+        await self._stop_listening()
         self._unused(self._open + len(self._messages))
         self._open = 0
         await give_back(self._messages)
+
+    async def _stop_listening(self) -> None:
+        draining = asyncio.ensure_future(self._subscription.drain())  # type: ignore[no-untyped-call]  # nats-py's
+        try:
+            await asyncio.wait({draining}, timeout=CLOSE_SECONDS)
+        finally:
+            draining.cancel()
+            await asyncio.gather(draining, return_exceptions=True)
+            # A drain that did not get to its end would listen again, for nobody, when the link is made again.
+            self._subscription._stop_processing()  # noqa: SLF001  nats-py has no public way for a half closed one
+            self._client._remove_sub(self._subscription._id)  # noqa: SLF001  as above
 
     def stale(self) -> bool:
         """Whether the server may no longer know of the request: the link is new, or it was silent for too long.

@@ -11,7 +11,7 @@ from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import connect, ensure_stream, faststream_broker, lost
+from chassis.broker import connect, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.clock import SystemClock
 from chassis.http import operations_app, serve
 from chassis.lifecycle import until
@@ -66,7 +66,7 @@ async def run(
         attempts = Attempts(registry, ports, Payloads(objects), await open_bucket(js), client, clock)
         runner = Runner(client, attempts, stages, settings.stage_slots, clock)
         broker = _control(settings, runner, closed)
-        stack.push_async_callback(broker.stop)
+        stack.push_async_callback(stop_broker, broker)
         await broker.start()
         ready.set()
         log.info("stage_workers_ready", stages=len(stages), slots=settings.stage_slots)
