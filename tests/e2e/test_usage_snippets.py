@@ -7,9 +7,9 @@ import re
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import httpx
 import pytest
@@ -21,12 +21,18 @@ SNIPPETS = Path(__file__).parent / "snippets"
 class LastingClient(httpx.AsyncClient):
     """A client that stays open after its ``async with``: the batch snippet goes on using it there."""
 
+    opened: ClassVar[list[LastingClient]] = []
+
+    async def __aenter__(self) -> Self:
+        self.opened.append(self)
+        return await super().__aenter__()
+
     async def __aexit__(self, *_: object) -> None:
         """Stay open."""
 
 
 @pytest.fixture
-def snippet(system: Any, site: str) -> Callable[..., dict[str, Any]]:
+async def snippet(system: Any, site: str) -> AsyncIterator[Callable[..., dict[str, Any]]]:
     """Run a snippet's text with its hosts replaced; return the names it defines."""
 
     def load(name: str, **hosts: str) -> dict[str, Any]:
@@ -48,7 +54,9 @@ def snippet(system: Any, site: str) -> Callable[..., dict[str, Any]]:
         exec(compile(text, name, "exec"), names)  # noqa: S102  running the published text is the test
         return names
 
-    return load
+    yield load
+    while LastingClient.opened:
+        await LastingClient.opened.pop().aclose()
 
 
 async def test_basic_fire_and_forget_returns_the_article(

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 
 from chassis import database
 from chassis.broker import connect
-from chassis.clock import Clock, SystemClock
+from chassis.clock import Clock
 from chassis.migrate import migrate
 from chassis.pull import pull
 from contracts import codec, streams, subjects
@@ -184,7 +184,7 @@ async def open_store(database_url: str) -> AsyncIterator[Callable[..., Awaitable
         async def open_one(clock: Clock | None = None, planner: str = "") -> JobStore:
             pool = await database.connect(f"{database_url}?{planner}", name="store")
             stack.push_async_callback(database.close, pool)
-            return JobStore(pool, clock or SystemClock())
+            return JobStore(pool, clock)
 
         yield open_one
 

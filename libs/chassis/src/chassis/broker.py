@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -22,10 +25,14 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from chassis import logs
-from chassis.errors import ServerUnreachable
+from chassis import atomic, logs
+from chassis.errors import ConnectionLost, ServerUnreachable
+from chassis.nats_client import SteadyClient
 
 log = logs.get_logger(__name__)
+
+CONNECT_SECONDS = 10.0
+"""How long a server that has just answered may take to answer again."""
 
 
 class ConsumerLike(Protocol):
@@ -65,12 +72,12 @@ class StreamLike(Protocol):
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return connection options under which a client never gives up and sees a dead link within half a minute."""
+    """Return connection options under which a client never gives up and sees a dead link within 15 seconds."""
     return {
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": 0.25,
-        "ping_interval": 10,
+        "ping_interval": 5,
         "max_outstanding_pings": 2,
     }
 
@@ -86,37 +93,64 @@ async def connect(url: str, name: str, on_closed: Callable[[], None] | None = No
         log.warning("nats_error", client=name, reason=str(error) or type(error).__name__)
 
     await _probe(url, name)
-    return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    except TimeoutError as error:  # it went away since the probe
+        raise ServerUnreachable("NATS_URL", f"nothing within {CONNECT_SECONDS:.0f} s") from error
+
+
+async def lost(closed: asyncio.Event) -> None:
+    """Wait for the event that ``on_closed`` sets, and raise ConnectionLost: a loop for services that need NATS."""
+    await closed.wait()
+    raise ConnectionLost("NATS_URL: the server closed the connection for good")
 
 
 async def _probe(url: str, name: str) -> None:
-    """Connect once without retries: with endless reconnects the first connect would also wait for ever."""
-    quiet = {**options(name), "max_reconnect_attempts": 0, "allow_reconnect": False, "connect_timeout": 5}
+    """Connect once: with endless reconnects the first connect would also wait for ever."""
+    reasons: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        reasons.append(error)
+
+    # To nats-py 0 tries are endless ones, and more than one is what it takes to end them.
+    once = {**options(name), "max_reconnect_attempts": 1, "allow_reconnect": False, "connect_timeout": 5}
     try:
-        client = await _open(url, error_cb=_ignore, **quiet)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            client = await _open(url, error_cb=failed, **once)
     except (OSError, NatsError, ValueError) as error:
-        raise ServerUnreachable("NATS_URL", str(error) or type(error).__name__) from error
+        reason = reasons[-1] if reasons else error
+        raise ServerUnreachable("NATS_URL", str(reason) or type(reason).__name__) from error
     await client.close()
 
 
 async def _open(url: str, **settings: Any) -> Client:
     """Connect, and leave nothing open when that fails or is cancelled."""
-    client = Client()
+    client = SteadyClient()
     try:
         await client.connect(url, **settings)
     except BaseException:
-        await client.close()
+        with contextlib.suppress(AssertionError):  # nats-py's, for an address that it did not even try
+            await client.close()
         raise
     return client
 
 
-async def _ignore(_error: Exception) -> None:
-    """Errors of the probe are raised by its connect."""
-
-
-def faststream_broker(url: str, name: str) -> NatsBroker:
+def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:
     """Return a FastStream broker with the same connection options."""
-    return NatsBroker(url, logger=None, **options(name))
+
+    async def closed() -> None:
+        on_closed()
+
+    return NatsBroker(url, logger=None, closed_cb=closed, **options(name))
+
+
+async def stop_broker(broker: NatsBroker) -> None:
+    """Stop a FastStream broker, also one whose connection is closed already."""
+    try:
+        await broker.stop()
+    except* ConnectionClosedError:
+        log.debug("broker_was_closed")
 
 
 async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
@@ -131,6 +165,7 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
         max_msg_size=stream.max_msg_size,
         storage=StorageType.FILE,
         allow_direct=True,
+        allow_atomic=True,
     )
     try:
         await js.update_stream(config)
@@ -165,12 +200,45 @@ class Outgoing(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-class Publisher:
-    """Publishes into streams and waits for the stream's word that it has the message."""
+class Delivered(msgspec.Struct, frozen=True):
+    """A message as its stream delivered it."""
 
-    def __init__(self, js: JetStreamContext, timeout: float = 5.0) -> None:
+    stream: str
+    subject: str
+    sequence: int
+    stored_at_ns: int
+    """When the stream stored it, in nanoseconds since 1970: tells a stream from the one before it of that name."""
+    deliveries: int
+    headers: dict[str, str]
+    data: bytes
+
+
+def delivered(message: Msg) -> Delivered:
+    """Return the facts of a JetStream message."""
+    metadata = message.metadata
+    return Delivered(
+        stream=metadata.stream,
+        subject=message.subject,
+        sequence=metadata.sequence.stream,
+        stored_at_ns=int(metadata.timestamp.timestamp() * 1e9),
+        deliveries=metadata.num_delivered,
+        headers=dict(message.headers or {}),
+        data=message.data,
+    )
+
+
+class Publisher:
+    """Publishes into streams and waits for the stream's word that it has the message.
+
+    Many messages at once for one of ``streams`` go as atomic batches, where the server takes them.
+    """
+
+    def __init__(
+        self, js: JetStreamContext, streams: Sequence[StreamLike] = (), timeout: float = 5.0
+    ) -> None:
         self._js = js
         self._timeout = timeout
+        self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -178,7 +246,17 @@ class Publisher:
         await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish concurrently, in order on the connection; return those that were confirmed. Logs the others."""
+        """Publish concurrently, each stream's in order; return those that were confirmed. Logs the others."""
+        singles, batches = atomic.grouped(messages, self._starts)
+        groups = await asyncio.gather(self._each(singles), *map(self._batch, batches))
+        return [message for group in groups for message in group]
+
+    async def _batch(self, messages: list[Outgoing]) -> list[Outgoing]:
+        if await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
+            return messages
+        return await self._each(messages)
+
+    async def _each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         results = await asyncio.gather(
             *(self.publish(message) for message in messages), return_exceptions=True
         )

@@ -25,6 +25,7 @@ import asyncpg
 import msgspec
 
 from chassis.broker import Outgoing, Publisher
+from chassis.crashpoints import CrashPoint, crash_point
 
 Numbered = tuple[int, Outgoing]
 
@@ -66,7 +67,9 @@ class Outbox:
         """Publish committed messages and delete the confirmed ones; return how many those were."""
         if not messages:
             return 0
+        crash_point(CrashPoint.AFTER_COMMIT_BEFORE_PUBLISH)
         confirmed = await _publish(publisher, messages)
+        crash_point(CrashPoint.AFTER_PUBLISH_BEFORE_MARK)
         await pool.execute(self._delete, confirmed)
         return len(confirmed)
 

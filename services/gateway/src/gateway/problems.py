@@ -37,10 +37,14 @@ DATABASE_ERRORS = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-"""What asyncpg raises when Postgres is away. (Its InterfaceError is also raised for a pool that is closing.)"""
+"""What asyncpg raises when Postgres is away, shuts down, starts up, is full, or lets nobody in. (Its InterfaceError is
+also raised for a pool that is closing.)"""
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"contains unknown field `([^`]*)`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,13 +11,14 @@ from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import connect, ensure_stream, faststream_broker
+from chassis.broker import connect, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.clock import SystemClock
 from chassis.http import operations_app, serve
 from chassis.lifecycle import until
 from chassis.objects import ObjectStore
 from contracts import codec, streams, subjects
 from contracts.commands import JobCancelled
+from contracts.stages import StageId
 from stage_workers.adapters.articles import StoredArticles
 from stage_workers.adapters.cards import CardPainter
 from stage_workers.adapters.extractive import ExtractiveModel
@@ -27,24 +28,33 @@ from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
 from stage_workers.payloads import Payloads
-from stage_workers.registry import REGISTRY
+from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
 from stage_workers.settings import Settings, chosen_stages
 
 log = logs.get_logger(__name__)
 
 
-async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Run stages until ``stop`` is set, then let running ones end. Raises SettingsError or ServerUnreachable."""
+async def run(
+    settings: Settings,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
+    registry: Mapping[StageId, StageFunction] = REGISTRY,
+) -> None:
+    """Run stages until ``stop`` is set, then let running ones end. Raises SettingsError or ServerUnreachable.
+
+    ``registry`` is another pipeline's stages: fault tests and benchmarks put theirs here, and use the rest as it is.
+    """
     stages = chosen_stages(settings.stages)
     async with AsyncExitStack() as stack:
-        objects = ObjectStore.open(settings.article_store)
-        client = await connect(settings.nats_url, "stage-workers")
+        objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
+        closed = asyncio.Event()
+        client = await connect(settings.nats_url, "stage-workers", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
-        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent))
+        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
         ports = Ports(
             model=ExtractiveModel(),
             images=CardPainter(),
@@ -53,20 +63,20 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             store=StoredArticles(objects, settings.public_url),
         )
         clock = SystemClock()
-        attempts = Attempts(REGISTRY, ports, Payloads(objects), await open_bucket(js), client, clock)
+        attempts = Attempts(registry, ports, Payloads(objects), await open_bucket(js), client, clock)
         runner = Runner(client, attempts, stages, settings.stage_slots, clock)
-        broker = _control(settings, runner)
-        stack.push_async_callback(broker.stop)
+        broker = _control(settings, runner, closed)
+        stack.push_async_callback(stop_broker, broker)
         await broker.start()
         ready.set()
         log.info("stage_workers_ready", stages=len(stages), slots=settings.stage_slots)
-        await until(stop, *runner.loops(), *_operations(settings, client, stop))
+        await until(stop, lost(closed), *runner.loops(), *_operations(settings, client, stop))
         await runner.drain(settings.drain_seconds)
 
 
-def _control(settings: Settings, runner: Runner) -> NatsBroker:
+def _control(settings: Settings, runner: Runner, closed: asyncio.Event) -> NatsBroker:
     """Return the broker that hears cancellations: core NATS, every worker gets each one."""
-    broker = faststream_broker(settings.nats_url, "stage-workers-control")
+    broker = faststream_broker(settings.nats_url, "stage-workers-control", closed.set)
 
     @broker.subscriber(subjects.CANCELLED)
     async def on_cancelled(message: NatsMessage) -> None:
