@@ -39,7 +39,7 @@ class System:
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BLOG_WRITER_")},
             **environment,
         }
@@ -61,7 +61,7 @@ class System:
         command = [sys.executable, "-m", "blog_writer", "up", "--port", "0", "--data-dir", str(self.data_dir)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self._ready, START_SECONDS, f"the system starts; its log is\n{self.log_text()}")
         self.http.close()
@@ -77,6 +77,9 @@ class System:
 
     def log_text(self) -> str:
         return self._log.read_text()[-8000:] if self._log.exists() else ""
+
+    def whole_log(self) -> str:
+        return self._log.read_text()
 
     def kill(self) -> None:
         """Kill -9 the whole process group, as a power cut would."""
@@ -155,6 +158,20 @@ def own_system(tmp_path: Path) -> Iterator[System]:
     own = System(tmp_path / "data", BLOG_WRITER_DRAIN_SECONDS="1")
     yield own
     if own.process is not None:
+        own.stop()
+
+
+@pytest.fixture(scope="module")
+def new_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., System]]:
+    """Starts systems with settings of their own, which last as long as the test's file."""
+    started: list[System] = []
+
+    def start(**environment: str) -> System:
+        started.append(System(tmp_path_factory.mktemp("own") / "data", **environment))
+        return started[-1].start()
+
+    yield start
+    for own in started:
         own.stop()
 
 

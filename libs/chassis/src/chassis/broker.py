@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -24,7 +25,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from chassis import logs
+from chassis import atomic, logs
 from chassis.errors import ConnectionLost, ServerUnreachable
 from chassis.nats_client import SteadyClient
 
@@ -71,12 +72,12 @@ class StreamLike(Protocol):
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return connection options under which a client never gives up and sees a dead link within half a minute."""
+    """Return connection options under which a client never gives up and sees a dead link within 15 seconds."""
     return {
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": 0.25,
-        "ping_interval": 10,
+        "ping_interval": 5,
         "max_outstanding_pings": 2,
     }
 
@@ -164,6 +165,7 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
         max_msg_size=stream.max_msg_size,
         storage=StorageType.FILE,
         allow_direct=True,
+        allow_atomic=True,
     )
     try:
         await js.update_stream(config)
@@ -198,12 +200,45 @@ class Outgoing(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-class Publisher:
-    """Publishes into streams and waits for the stream's word that it has the message."""
+class Delivered(msgspec.Struct, frozen=True):
+    """A message as its stream delivered it."""
 
-    def __init__(self, js: JetStreamContext, timeout: float = 5.0) -> None:
+    stream: str
+    subject: str
+    sequence: int
+    stored_at_ns: int
+    """When the stream stored it, in nanoseconds since 1970: tells a stream from the one before it of that name."""
+    deliveries: int
+    headers: dict[str, str]
+    data: bytes
+
+
+def delivered(message: Msg) -> Delivered:
+    """Return the facts of a JetStream message."""
+    metadata = message.metadata
+    return Delivered(
+        stream=metadata.stream,
+        subject=message.subject,
+        sequence=metadata.sequence.stream,
+        stored_at_ns=int(metadata.timestamp.timestamp() * 1e9),
+        deliveries=metadata.num_delivered,
+        headers=dict(message.headers or {}),
+        data=message.data,
+    )
+
+
+class Publisher:
+    """Publishes into streams and waits for the stream's word that it has the message.
+
+    Many messages at once for one of ``streams`` go as atomic batches, where the server takes them.
+    """
+
+    def __init__(
+        self, js: JetStreamContext, streams: Sequence[StreamLike] = (), timeout: float = 5.0
+    ) -> None:
         self._js = js
         self._timeout = timeout
+        self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -211,7 +246,17 @@ class Publisher:
         await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish concurrently, in order on the connection; return those that were confirmed. Logs the others."""
+        """Publish concurrently, each stream's in order; return those that were confirmed. Logs the others."""
+        singles, batches = atomic.grouped(messages, self._starts)
+        groups = await asyncio.gather(self._each(singles), *map(self._batch, batches))
+        return [message for group in groups for message in group]
+
+    async def _batch(self, messages: list[Outgoing]) -> list[Outgoing]:
+        if await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
+            return messages
+        return await self._each(messages)
+
+    async def _each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         results = await asyncio.gather(
             *(self.publish(message) for message in messages), return_exceptions=True
         )

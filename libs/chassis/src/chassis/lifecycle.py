@@ -16,6 +16,7 @@ import msgspec
 from chassis import crashpoints, logs
 from chassis.errors import ChassisError, SettingsError
 from chassis.settings import load
+from chassis.watchdog import watch_loop
 
 log = logs.get_logger(__name__)
 
@@ -66,9 +67,11 @@ async def _with_signals(run: RunFunction[S], settings: S, exit_anyway: threading
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, service, ready, stop)
+    watching = asyncio.ensure_future(watch_loop())
     try:
         await asyncio.wait({service})
     finally:
+        watching.cancel()
         exit_anyway.start()
     if not service.cancelled():
         service.result()

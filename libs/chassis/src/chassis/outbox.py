@@ -39,7 +39,10 @@ class Outbox:
             f"INSERT INTO {table} (subject, msg_id, headers, payload)"  # noqa: S608  our own schema name
             " SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::bytea[]) RETURNING id"
         )
-        self._delete = f"DELETE FROM {table} WHERE id = ANY($1)"  # noqa: S608  as above
+        self._delete = (  # what another transaction holds it deletes itself; waiting for it could deadlock
+            f"DELETE FROM {table} WHERE id = ANY(ARRAY("  # noqa: S608  as above
+            f"SELECT id FROM {table} WHERE id = ANY($1) FOR UPDATE SKIP LOCKED))"
+        )
         self._claim = (
             f"SELECT id, subject, msg_id, headers, payload FROM {table}"  # noqa: S608  as above
             " WHERE created_at < now() - make_interval(secs => $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"

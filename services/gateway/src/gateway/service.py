@@ -18,16 +18,14 @@ from chassis.errors import MigrationError, ServerUnreachable
 from chassis.http import serve
 from chassis.lifecycle import every, until
 from chassis.objects import ObjectStore
+from contracts import streams
 from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.settings import Settings, check_host
-from gateway.store import Store
+from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
-
-DATABASE_PATIENCE_SECONDS = 2.0
-"""After which a request is answered 503 rather than kept waiting."""
 
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
@@ -38,14 +36,14 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     check_host(settings.host)
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(
-            settings.database_url, name="gateway", max_size=10, patience=DATABASE_PATIENCE_SECONDS
+            settings.database_url, name="gateway", max_size=10, patience=COMMAND_SECONDS
         )
         stack.push_async_callback(close, pool)
         await _check_schema(pool)
         store, feed = Store(pool), Feed()
         sender, broker = Sender(store), Broker(settings.nats_url)
         stack.push_async_callback(broker.close)
-        objects = ObjectStore.open(settings.article_store)
+        objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         app = create_app(settings, store, sender, feed, objects, SystemClock(), broker.state)
         closing = asyncio.create_task(_close_feed(stop, feed))
         stack.callback(closing.cancel)
@@ -103,7 +101,7 @@ class Broker:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
-        sender.attach(Publisher(self._client.jetstream()))
+        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS,)))
         await lost(self._closed)
 
     async def close(self) -> None:

@@ -115,7 +115,7 @@ class Runner:
         """See one message through in the slot that it was asked for with."""
         try:
             command = codec.decode(message.data, RunStage)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
             await reject(message)
         else:

@@ -47,14 +47,14 @@ async def run(
     """
     stages = chosen_stages(settings.stages)
     async with AsyncExitStack() as stack:
-        objects = ObjectStore.open(settings.article_store)
+        objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         closed = asyncio.Event()
         client = await connect(settings.nats_url, "stage-workers", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
-        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent))
+        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
         ports = Ports(
             model=ExtractiveModel(),
             images=CardPainter(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.errors import StoreUnavailable
+from chassis.errors import ObjectMissing, StoreUnavailable
 from chassis.objects import ObjectStore
 from stage_workers.errors import Transient
 
@@ -18,7 +18,7 @@ class StoredArticles:
         """See ArticleStore."""
         try:
             await self._objects.put(key, data, content_type)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, ObjectMissing) as error:
             raise Transient("store_unavailable", str(error)) from error
         job_id, _, name = key.partition("/")
         return f"{self._public_url}/jobs/{job_id}/files/{name}"

@@ -1,5 +1,6 @@
 """The introduction and the takeaways: single passages that stand on their own."""
 
+import re
 from collections.abc import Sequence
 
 from contracts.articles import Sentence
@@ -37,14 +38,19 @@ def introduce(
     return tuple(best.topic.sentence(text) for text in best.texts)
 
 
-def take_away(topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger) -> tuple[Sentence, ...]:
-    """Return up to five short sentences that the article has not used, each of another topic."""
+def take_away(
+    topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, company: str
+) -> tuple[Sentence, ...]:
+    """Return up to five short sentences that the article has not used, each of another topic; none that speaks of
+    the company, which is nothing to take away."""
     known, threshold = phrases(language), relevant(topics)
     found = windows(topics, keyword, language, known, ledger, _TAKEAWAY_MOST)
     chosen: list[Sentence] = []
     seen: set[tuple[int, int]] = set()
     for window in found:
         if window.topic.score < threshold or not _is_single(window, known):
+            continue
+        if _speaks_of(company, window.texts[0], known):
             continue
         if window.topic.place not in seen and ledger.is_fresh(window.texts[0]):
             seen.add(window.topic.place)
@@ -53,6 +59,11 @@ def take_away(topics: Sequence[Topic], keyword: str, language: str, ledger: Ledg
         if len(chosen) == _TAKEAWAYS:
             break
     return tuple(chosen)
+
+
+def _speaks_of(company: str, text: str, known: Phrases) -> bool:
+    folded = text.casefold()
+    return company.casefold() in folded or not known.own_voice.isdisjoint(re.findall(r"\w+", folded))
 
 
 def _is_single(window: Window, known: Phrases) -> bool:
