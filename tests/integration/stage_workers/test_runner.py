@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chassis.broker import ensure_stream
 from contracts import streams, subjects
 from contracts.results import StageDone, StageRetry
 from contracts.stages import StageId
+from stage_workers.claims import Claim
 
 HANGING_WORKER = Path(__file__).with_name("hanging_worker.py")
 
@@ -201,6 +204,33 @@ async def test_a_second_delivery_to_a_worker_that_runs_it_changes_nothing(bench:
         stage.gate.set()
         await bench.until(lambda: _is(bench.left, 0))
     assert len(stage.runs) == 1
+
+
+async def test_a_stage_whose_ack_got_lost_is_not_run_again_by_its_worker(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, acks, ack = bench.stage(opened=True), [], Claim.ack
+
+    async def first_is_lost(claim: Claim) -> None:
+        acks.append(claim)
+        if len(acks) > 1:
+            await ack(claim)
+
+    monkeypatch.setattr(Claim, "ack", first_is_lost)
+    async with bench.worker({StageId.COMPANY: stage}):
+        await bench.send(bench.command())
+        await bench.until(lambda: _is(bench.left, 0))
+    assert (len(stage.runs), len(acks)) == (1, 2)
+
+
+async def test_a_command_that_is_sent_anew_after_its_end_is_run_again(bench: Any) -> None:
+    """The orchestrator does so when the result was lost."""
+    stage, command = bench.stage(opened=True), bench.command()
+    async with bench.worker({StageId.COMPANY: stage}):
+        for number in (1, 2):
+            await bench.send(command)
+            await bench.until(lambda number=number: len(stage.runs) == number)
+            await bench.until(lambda: _is(bench.left, 0))
 
 
 async def test_a_result_is_published_again_until_the_stream_takes_it(bench: Any) -> None:
