@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from nats.errors import FlushTimeoutError
 
@@ -79,6 +80,8 @@ async def test_a_late_answer_that_nobody_waits_for_leaves_the_client_listening(
 ) -> None:
     client = await connect(nats_server.url, "test")
     os.kill(nats_server.pid, signal.SIGSTOP)
+    while psutil.Process(nats_server.pid).status() != psutil.STATUS_STOPPED:
+        await asyncio.sleep(0.01)
     with pytest.raises(FlushTimeoutError):
         await client.flush(timeout=1)
     os.kill(nats_server.pid, signal.SIGCONT)

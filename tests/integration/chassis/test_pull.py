@@ -248,7 +248,7 @@ async def test_a_silent_link_leaves_one_request_at_the_server(nats_server: NatsS
     async with pulling(nats_server.url, taker, lambda: 1, idle_seconds=0.2) as js:
         await until(lambda: waiting_requests(js, 1))
         os.kill(nats_server.pid, signal.SIGSTOP)
-        await asyncio.sleep(3)
+        await asyncio.sleep(4)
         os.kill(nats_server.pid, signal.SIGCONT)
         await until(lambda: waiting_requests(js, 1))
         await js.publish("work.a", b"1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -183,9 +184,14 @@ async def test_a_record_that_cannot_be_read_costs_a_call(
     assert paid.calls == 2
 
 
-async def test_a_result_is_recorded_once_the_broker_is_back(
-    attempt: Callable[[], Checkpoints], bench: Any
-) -> None:
+@pytest.mark.parametrize("patience", [0.3, 5])
+async def test_a_result_is_recorded_once_the_broker_is_back(bench: Any, patience: float) -> None:
+    """Whether a write outlasts the outage or is tried again."""
+    bucket, command = await open_bucket(bench.client.jetstream(timeout=patience)), bench.command()
+
+    def attempt() -> Checkpoints:
+        return Checkpoints(bucket, Payloads(bench.objects), command)
+
     paid, one = Paid(), attempt()
     paid.gate.clear()
     task = asyncio.create_task(one.once("key", str, paid))
@@ -227,6 +233,8 @@ async def test_giving_a_record_up_takes_no_longer_than_the_tries(
     mine = Checkpoints(broken, Payloads(bench.objects), bench.command())
     assert await mine.once("key", str, Paid()) == "answer"
     assert len(tries) == checkpoints.WRITE_TRIES
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert all(pause >= 0.1 * 2**number for number, pause in enumerate(pauses)), pauses
     assert asyncio.get_running_loop().time() - tries[-1] < 0.1
 
 

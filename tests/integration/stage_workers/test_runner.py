@@ -8,9 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from chassis.broker import ensure_stream
 from contracts import streams, subjects
 from contracts.results import StageDone, StageRetry
 from contracts.stages import StageId
+from stage_workers.claims import Claim
 
 HANGING_WORKER = Path(__file__).with_name("hanging_worker.py")
 
@@ -199,7 +203,49 @@ async def test_a_second_delivery_to_a_worker_that_runs_it_changes_nothing(bench:
         await bench.never(lambda: len(stage.runs) > 1, seconds=2 * bench.ack_wait)
         stage.gate.set()
         await bench.until(lambda: _is(bench.left, 0))
-        assert len(await bench.results()) == 1
+    assert len(stage.runs) == 1
+
+
+async def test_a_stage_whose_ack_got_lost_is_not_run_again_by_its_worker(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, acks, ack = bench.stage(opened=True), [], Claim.ack
+
+    async def first_is_lost(claim: Claim) -> None:
+        acks.append(claim)
+        if len(acks) > 1:
+            await ack(claim)
+
+    monkeypatch.setattr(Claim, "ack", first_is_lost)
+    async with bench.worker({StageId.COMPANY: stage}):
+        await bench.send(bench.command())
+        await bench.until(lambda: _is(bench.left, 0))
+    assert (len(stage.runs), len(acks)) == (1, 2)
+
+
+async def test_a_command_that_is_sent_anew_after_its_end_is_run_again(bench: Any) -> None:
+    """The orchestrator does so when the result was lost."""
+    stage, command = bench.stage(opened=True), bench.command()
+    async with bench.worker({StageId.COMPANY: stage}):
+        for number in (1, 2):
+            await bench.send(command)
+            await bench.until(lambda number=number: len(stage.runs) == number)
+            await bench.until(lambda: _is(bench.left, 0))
+
+
+async def test_a_result_is_published_again_until_the_stream_takes_it(bench: Any) -> None:
+    stage = bench.stage()
+    async with bench.worker({StageId.COMPANY: stage}):
+        await bench.send(bench.command())
+        await bench.until(lambda: stage.running == 1)
+        await bench.js.delete_stream(streams.RESULTS.name)
+        stage.gate.set()
+        await bench.never(lambda: _is(bench.left, 0), seconds=2 * bench.ack_wait)
+        await ensure_stream(bench.js, streams.RESULTS)
+        (outcome,) = await bench.outcomes()
+        await bench.until(lambda: _is(bench.left, 0))
+    assert isinstance(outcome, StageDone)
+    assert len(stage.runs) == 1
 
 
 async def test_what_cannot_be_read_is_dropped_and_the_rest_goes_on(bench: Any) -> None:

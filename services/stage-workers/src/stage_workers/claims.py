@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -31,6 +32,12 @@ class Claim:
     def deliveries(self) -> int:
         """How often the stream has delivered the command."""
         return self._message.metadata.num_delivered
+
+    @property
+    def message_id(self) -> tuple[int, datetime]:
+        """What all deliveries of one message have in common; a command that is sent anew has another."""
+        metadata = self._message.metadata
+        return metadata.sequence.stream, metadata.timestamp
 
     def renew(self, message: Msg) -> None:
         """Answer for a newer delivery from now on."""

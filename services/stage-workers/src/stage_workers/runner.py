@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Coroutine
 from datetime import datetime
 from functools import partial
@@ -42,6 +42,8 @@ log = logs.get_logger(__name__)
 WORKER = socket.gethostname()
 HAND_BACK_SECONDS = 2
 """How long draining waits for the server to confirm what is handed back."""
+FINISHED_KEPT = 256
+"""Messages that are still known after their end, for deliveries that were already on the way."""
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 """Between tries to publish a result."""
@@ -70,6 +72,7 @@ class Runner:
         self._ack_wait = stream.consumers[0].ack_wait_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._claims: dict[str, Claim] = {}
+        self._finished: deque[tuple[int, datetime]] = deque(maxlen=FINISHED_KEPT)
         self._running: defaultdict[JobId, set[Supervised]] = defaultdict(set)
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
@@ -125,13 +128,17 @@ class Runner:
             self._slots.give_back()
 
     async def _claim(self, command: RunStage, message: Msg) -> None:
-        """Keep the command; a second delivery of one that runs here only gives the first a newer message."""
+        """Keep the command; one that runs here, or has just ended here, is not started again."""
         number = _number(command)
         if (held := self._claims.get(number)) is not None:
             log.warning("redelivered_while_running")
             held.renew(message)
             return
-        claim = self._claims[number] = Claim(message)
+        claim = Claim(message)
+        if claim.message_id in self._finished:  # sent before its ack had arrived
+            await claim.ack()
+            return
+        self._claims[number] = claim
         try:
             async with claim.kept_alive(self._ack_wait):
                 await self._see_through(command, claim)
@@ -148,6 +155,7 @@ class Runner:
             else:
                 await self._report(command, outcome, started)
             finished = True
+            self._finished.append(claim.message_id)
             await claim.ack()
         except asyncio.CancelledError:
             await claim.hand_back(finished=finished)
