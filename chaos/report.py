@@ -106,7 +106,7 @@ def _counts(evidence: Evidence) -> list[tuple[str, str]]:
         ),
         ("from the end of a fault to the next completed stage, p50 / p99", _both(stages)),
         ("from the end of a fault to all processes ready, p50 / p99", _both(ready)),
-        ("answer to a submission, p50 / p99", _both(_submissions(evidence))),
+        ("answer to a submission, pauses of the gateway included, p50 / p99", _both(_submissions(evidence))),
     ]
 
 
