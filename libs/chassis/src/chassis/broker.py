@@ -23,6 +23,7 @@ from nats.js.api import (
 from nats.js.errors import NotFoundError
 
 from chassis import logs
+from chassis.atomic import SMALLEST_BATCH, BatchRefused, batches, lanes, publish_batch
 from chassis.errors import ServerUnreachable
 
 log = logs.get_logger(__name__)
@@ -131,6 +132,7 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
         max_msg_size=stream.max_msg_size,
         storage=StorageType.FILE,
         allow_direct=True,
+        allow_atomic=True,
     )
     try:
         await js.update_stream(config)
@@ -178,23 +180,70 @@ class Publisher:
         await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish concurrently, in order on the connection; return those that were confirmed. Logs the others."""
+        """Publish each stream's messages in order, many at once; return those that were confirmed. Logs the others."""
+        results = await asyncio.gather(*(self._publish_lane(lane) for lane in lanes(messages)))
+        return [message for confirmed in results for message in confirmed]
+
+    async def _publish_lane(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+        confirmed: list[Outgoing] = []
+        for batch in batches(messages):
+            confirmed += await self._publish_batch(batch)
+        return confirmed
+
+    async def _publish_batch(self, batch: Sequence[Outgoing]) -> list[Outgoing]:
+        if len(batch) >= SMALLEST_BATCH:
+            try:
+                await publish_batch(self._js._nc, batch, self._timeout)  # noqa: SLF001  no public way to it
+            except BatchRefused as error:
+                # Also when one of its messages is there already: only one by one are copies told apart.
+                log.info("batch_refused", messages=len(batch), subject=batch[0].subject, reason=str(error))
+            except Exception as error:  # noqa: BLE001  logged; whoever keeps the messages sends them again
+                _log_unconfirmed([(message, error) for message in batch])
+                return []
+            else:
+                return list(batch)
+        return await self._publish_each(batch)
+
+    async def _publish_each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         results = await asyncio.gather(
             *(self.publish(message) for message in messages), return_exceptions=True
         )
-        confirmed: list[Outgoing] = []
-        failed: list[tuple[Outgoing, BaseException]] = []
-        for message, result in zip(messages, results, strict=True):
-            if isinstance(result, BaseException):
-                failed.append((message, result))
-            else:
-                confirmed.append(message)
-        if failed:
-            message, reason = failed[0]
-            log.warning(
-                "publish_unconfirmed",
-                messages=len(failed),
-                subject=message.subject,
-                reason=str(reason) or repr(reason),
-            )
-        return confirmed
+        pairs = list(zip(messages, results, strict=True))
+        _log_unconfirmed([(message, result) for message, result in pairs if isinstance(result, BaseException)])
+        return [message for message, result in pairs if not isinstance(result, BaseException)]
+
+
+def _log_unconfirmed(failed: Sequence[tuple[Outgoing, BaseException]]) -> None:
+    if failed:
+        message, reason = failed[0]
+        log.warning(
+            "publish_unconfirmed",
+            messages=len(failed),
+            subject=message.subject,
+            reason=str(reason) or repr(reason),
+        )
+
+
+class SharedPublisher:
+    """Publishes for many callers at once: what comes while others' messages are on their way goes out after them, together."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._waiting: list[tuple[Outgoing, asyncio.Future[bool]]] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def publish(self, message: Outgoing) -> bool:
+        """Publish one message; return whether it was confirmed."""
+        confirmed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((message, confirmed))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+        return await confirmed
+
+    async def _send(self) -> None:
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            sent = {id(one) for one in await self._publisher.publish_all([message for message, _ in waiting])}
+            for message, confirmed in waiting:
+                if not confirmed.done():
+                    confirmed.set_result(id(message) in sent)

@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from chassis import logs
-from chassis.broker import Outgoing, Publisher, ensure_stream
+from chassis.broker import Outgoing, Publisher, SharedPublisher, ensure_stream
 from chassis.clock import Clock
 from chassis.pull import pull
 from contracts import codec, streams, subjects
@@ -50,7 +50,7 @@ class Runner:
     ) -> None:
         self._client = client
         self._js = client.jetstream()
-        self._publisher = Publisher(self._js)
+        self._publisher = SharedPublisher(Publisher(self._js))
         self._attempts = attempts
         self._stages = stages
         self._slots = asyncio.Semaphore(slots)
@@ -178,7 +178,7 @@ class Runner:
         number = f"{command.job_id}/{command.stage}/{command.run}/{command.round}/{command.attempt}"
         message = Outgoing(subjects.result(command.job_id, command.stage), codec.encode(result), number)
         pause = 0.2
-        while not await self._publisher.publish_all([message]):
+        while not await self._publisher.publish(message):
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
