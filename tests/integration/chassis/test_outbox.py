@@ -131,3 +131,12 @@ async def test_the_depth_tells_the_age_of_the_oldest(place: Place) -> None:
     count, age = await place.outbox.depth(place.pool)
     assert count == 2
     assert 90 <= age < 120
+
+
+async def test_only_the_delete_itself_may_reach_the_disk_later(place: Place) -> None:
+    out = messages(2)
+    ids = await place.write(out)
+    async with place.pool.acquire() as connection, connection.transaction():
+        await place.outbox.send(connection, place.publisher, list(zip(ids, out, strict=True)))
+        assert await connection.fetchval("SHOW synchronous_commit") == "off"
+    assert await place.pool.fetchval("SHOW synchronous_commit") == "on"
