@@ -61,7 +61,7 @@ def batches(messages: Sequence[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-async def publish_batch(client: Client, messages: Sequence[Message], timeout: float) -> None:
+async def publish_batch(client: Client, messages: Sequence[Message], seconds: float) -> None:
     """Publish a batch and wait for the stream's word that it has all of it. Raises BatchRefused, or what NATS raises."""
     number = uuid.uuid4().hex
     headers = [
@@ -78,7 +78,7 @@ async def publish_batch(client: Client, messages: Sequence[Message], timeout: fl
     last = messages[-1]
     commit = {**headers[-1], "Nats-Batch-Commit": "1"}
     answer = json.loads(
-        (await client.request(last.subject, last.payload, headers=commit, timeout=timeout)).data
+        (await client.request(last.subject, last.payload, headers=commit, timeout=seconds)).data
     )
     if answer.get("batch") != number or answer.get("count") != len(messages):
         raise BatchRefused(answer.get("error", {}).get("description", "atomic batches are not known here"))

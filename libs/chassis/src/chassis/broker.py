@@ -209,7 +209,9 @@ class Publisher:
             *(self.publish(message) for message in messages), return_exceptions=True
         )
         pairs = list(zip(messages, results, strict=True))
-        _log_unconfirmed([(message, result) for message, result in pairs if isinstance(result, BaseException)])
+        _log_unconfirmed(
+            [(message, result) for message, result in pairs if isinstance(result, BaseException)]
+        )
         return [message for message, result in pairs if not isinstance(result, BaseException)]
 
 
