@@ -44,4 +44,7 @@ test: check ## everything CI runs: check, then all tests
 bench: setup ## ratios against raw baselines measured in the same run
 	$(BIN)/python -m bench
 
-.PHONY: help setup lock demo up fmt check test bench
+bench-peers: setup ## the same no-op workflow on four peer systems, in one run
+	$(BIN)/python -m bench.peers
+
+.PHONY: help setup lock demo up fmt check test bench bench-peers

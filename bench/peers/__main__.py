@@ -12,6 +12,7 @@ from statistics import median
 from bench.peers.install import FOLDER, NotInstalled
 from bench.peers.servers import Run, RunFailed
 from bench.peers.systems import SYSTEMS, Figures, System
+
 from blog_writer.errors import CommandError
 
 HEAD = "| system | version | steps/s (min-max) | ratio to blog-writer | CPU/step | lone p50 | lone p99 | durability |"
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workflows", type=int, default=1000, help="in one round of one system")
+    parser.add_argument("--workflows", type=int, default=400, help="in one round of one system")
     parser.add_argument("--concurrent", type=int, default=200, help="workflows at once")
     parser.add_argument("--lone", type=int, default=30, help="workflows one after another, for the latency")
     parser.add_argument("--only", action="append", choices=[system.name for system in SYSTEMS])
@@ -52,7 +53,9 @@ def _measured(system: System, options: argparse.Namespace) -> Figures:
     folder = FOLDER / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    plan = {f"PEERS_{name.upper()}": str(getattr(options, name)) for name in ("workflows", "concurrent", "lone")}
+    plan = {
+        f"PEERS_{name.upper()}": str(getattr(options, name)) for name in ("workflows", "concurrent", "lone")
+    }
     with ExitStack() as stack:
         return system.measure(Run(folder, stack, plan))
 

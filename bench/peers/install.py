@@ -85,4 +85,6 @@ def _run(command: Sequence[str | Path]) -> None:
         raise NotInstalled(str(error)) from error
     if done.returncode:
         shown = " ".join(map(str, command))
-        raise NotInstalled(f"{shown}: exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-1000:]}")
+        raise NotInstalled(
+            f"{shown}: exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-1000:]}"
+        )

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.peers.install import ROOT
+
 from blog_writer.embedded.child import Child
 from blog_writer.embedded.nats import NatsServer
 from blog_writer.embedded.postgres import PostgresServer
@@ -72,7 +73,9 @@ class Run:
                 check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise RunFailed(f"not done within {RUN_SECONDS:.0f} s: {(error.stderr or b'')[-1500:]!r}") from error
+            raise RunFailed(
+                f"not done within {RUN_SECONDS:.0f} s: {(error.stderr or b'')[-1500:]!r}"
+            ) from error
         if done.returncode:
             raise RunFailed(f"exit code {done.returncode}: {done.stderr.strip()[-1500:]}")
         return done.stdout

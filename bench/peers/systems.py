@@ -6,12 +6,13 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.peers import install
 from bench.peers.servers import Run, RunFailed, listening, logged
-from importlib.metadata import version
+
 from blog_writer.embedded.child import free_port
 from blog_writer.migrations import migrate_all
 
@@ -49,9 +50,13 @@ def blog_writer(run: Run) -> Figures:
         "BLOG_WRITER_LOG_LEVEL": "warning",
     }
     run.environment |= {**settings, "GATEWAY_PORT": str(port)}
-    orchestrator = run.start("orchestrator", [sys.executable, "-m", "orchestrator"], BLOG_WRITER_LOG_LEVEL="info")
+    orchestrator = run.start(
+        "orchestrator", [sys.executable, "-m", "orchestrator"], BLOG_WRITER_LOG_LEVEL="info"
+    )
     run.wait(orchestrator, lambda: logged(run.folder, "orchestrator", "orchestrator_ready"))
-    worker = run.start("worker", [sys.executable, "-m", "bench.peers.blog_writer.worker"], BLOG_WRITER_LOG_LEVEL="info")
+    worker = run.start(
+        "worker", [sys.executable, "-m", "bench.peers.blog_writer.worker"], BLOG_WRITER_LOG_LEVEL="info"
+    )
     run.wait(worker, lambda: logged(run.folder, "worker", "stage_workers_ready"))
     gateway = run.start("gateway", [sys.executable, "-m", "gateway"])
     run.wait(gateway, lambda: listening(port))
@@ -69,7 +74,9 @@ def procrastinate(run: Run) -> Figures:
     """Run a client and one worker."""
     interpreter = install.python("procrastinate")
     run.postgres()
-    run.call([interpreter, "-m", "procrastinate", "--app=bench.peers.procrastinate.tasks.app", "schema", "--apply"])
+    run.call(
+        [interpreter, "-m", "procrastinate", "--app=bench.peers.procrastinate.tasks.app", "schema", "--apply"]
+    )
     run.start("worker", [interpreter, "-m", "bench.peers.procrastinate.worker"])
     return _load(run, interpreter, "procrastinate")
 
@@ -82,8 +89,16 @@ def celery(run: Run) -> Figures:
     redis = run.start("redis", [install.redis_server(), *options, *durable])
     run.wait(redis, lambda: listening(port))
     run.environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
-    pool = ["--concurrency=2", "--loglevel=INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    worker = run.start("worker", [interpreter, "-m", "celery", "-A", "bench.peers.celery.tasks", "worker", *pool])
+    pool = [
+        "--concurrency=2",
+        "--loglevel=INFO",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+    worker = run.start(
+        "worker", [interpreter, "-m", "celery", "-A", "bench.peers.celery.tasks", "worker", *pool]
+    )
     run.wait(worker, lambda: logged(run.folder, "worker", " ready."))
     return _load(run, interpreter, "celery")
 
@@ -113,9 +128,13 @@ def _of(peer: str, package: str = "") -> Callable[[], str]:
 
 
 SYSTEMS = (
-    System("blog-writer", lambda: version("blog-writer"), blog_writer, f"NATS sync_interval always; {POSTGRES}"),
+    System(
+        "blog-writer", lambda: version("blog-writer"), blog_writer, f"NATS sync_interval always; {POSTGRES}"
+    ),
     System("DBOS", _of("dbos"), dbos, POSTGRES),
     System("Procrastinate", _of("procrastinate"), procrastinate, f"{POSTGRES}; steps in a chain"),
     System("Celery + Redis", _of("celery"), celery, "AOF appendfsync always, acks_late; steps in a chain"),
-    System("Restate", _of("restate", "restate-sdk"), restate, "RocksDB write-ahead log with fsync (its default)"),
+    System(
+        "Restate", _of("restate", "restate-sdk"), restate, "RocksDB write-ahead log with fsync (its default)"
+    ),
 )

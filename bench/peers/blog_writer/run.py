@@ -7,10 +7,9 @@ import json
 import os
 
 import nats
-from nats.aio.msg import Msg
-
 from bench.peers.load import measure
 from bench.peers.posting import Poster
+from nats.aio.msg import Msg
 
 REQUEST = json.dumps({"primary_keyword": "nothing", "company_url": "https://example.com"}).encode()
 

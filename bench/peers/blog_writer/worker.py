@@ -47,9 +47,7 @@ DONE: dict[StageId, Done[Any]] = {
         verdict=Verdict(passed=True, score=90),
     ),
     StageId.REVIEW: Done(stages.ReviewOutput(article=ARTICLE)),
-    StageId.PUBLISH: Done(
-        RESULT, summary=Summary(headline="h", slug="s", word_count=1, aeo_score=90)
-    ),
+    StageId.PUBLISH: Done(RESULT, summary=Summary(headline="h", slug="s", word_count=1, aeo_score=90)),
 }
 
 

@@ -9,10 +9,9 @@ import asyncio
 import os
 
 import redis.asyncio
-from celery import chain
-
 from bench.peers.celery.tasks import step
 from bench.peers.load import STEPS, measure
+from celery import chain
 
 PREFIX = "celery-task-meta-"
 

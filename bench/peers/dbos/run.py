@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from dbos import DBOS, DBOSConfig
-
 from bench.peers.load import measure
+from dbos import DBOS, DBOSConfig
 
 
 @DBOS.step()

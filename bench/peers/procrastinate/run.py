@@ -8,7 +8,6 @@ import os
 import uuid
 
 import psycopg
-
 from bench.peers.load import measure
 from bench.peers.procrastinate.tasks import CHANNEL, app, step
 
@@ -32,9 +31,10 @@ class Client:
 
 async def main() -> None:
     client = Client()
-    async with app.open_async(), await psycopg.AsyncConnection.connect(
-        os.environ["DATABASE_URL"], autocommit=True
-    ) as connection:
+    async with (
+        app.open_async(),
+        await psycopg.AsyncConnection.connect(os.environ["DATABASE_URL"], autocommit=True) as connection,
+    ):
         await connection.execute(f"LISTEN {CHANNEL}")
         listening = asyncio.create_task(client.listen(connection))
         await measure(client.workflow)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 
-from procrastinate import App, PsycopgConnector
-
 from bench.peers.load import STEPS
+from procrastinate import App, PsycopgConnector
 
 CHANNEL = "article_done"
 
