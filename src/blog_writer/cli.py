@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from blog_writer import dead_letters
 from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
@@ -24,6 +25,7 @@ from chassis.settings import load
 app = typer.Typer(
     help="Writes well-researched blog articles as durable jobs.", no_args_is_help=True, add_completion=False
 )
+app.add_typer(dead_letters.app, name="dead-letters")
 console = Console()
 errors = Console(stderr=True)
 

@@ -29,6 +29,7 @@ from blog_writer.migrations import migrate_all
 from blog_writer.settings import Running, UpSettings, service_environment, write_running
 from chassis import logs
 from chassis.settings import load
+from chassis.watchdog import watch_loop
 
 log = logs.get_logger(__name__)
 
@@ -143,7 +144,9 @@ async def up(
     async with system(settings, environment) as (running, tasks):
         announce(running)
         stopping = asyncio.ensure_future(stop.wait())
+        watching = asyncio.ensure_future(watch_loop())
         done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        watching.cancel()
         for task in tasks & done:
             await _ended(task.get_name(), task)

@@ -39,7 +39,7 @@ class System:
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BLOG_WRITER_")},
             **environment,
         }
@@ -61,7 +61,7 @@ class System:
         command = [sys.executable, "-m", "blog_writer", "up", "--port", "0", "--data-dir", str(self.data_dir)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self._ready, START_SECONDS, f"the system starts; its log is\n{self.log_text()}")
         self.http.close()

@@ -80,4 +80,4 @@ async def test_an_object_has_an_address(store: ObjectStore) -> None:
 @pytest.mark.parametrize("url", ["", "folder", "file://folder", "file:folder", "s3://", "ftp://host/folder"])
 def test_an_address_of_no_store_is_refused_by_the_name_of_its_variable(url: str) -> None:
     with pytest.raises(SettingsError, match="BLOG_WRITER_ARTICLE_STORE"):
-        ObjectStore.open(url)
+        ObjectStore.open(url, "BLOG_WRITER_ARTICLE_STORE")

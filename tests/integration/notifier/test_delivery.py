@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from contracts import codec
+from contracts.dead_letters import DeadLetter
+
 
 async def test_each_end_of_a_job_is_told_once_with_the_payload_of_the_contract(
     notifying, jobs, sink, until
@@ -68,7 +71,7 @@ async def _all_acked(jobs) -> bool:
         b'{"type":"cancelled","job_id":"no-uuid","seq":1,"at":"2025-03-01T12:00:00Z","tenant":"default"}',
     ],
 )
-async def test_an_unreadable_event_is_dropped_and_holds_up_nothing(
+async def test_an_unreadable_event_is_put_aside_and_holds_up_nothing(
     notifying, jobs, sink, until, body
 ) -> None:
     async with notifying():
@@ -78,6 +81,12 @@ async def test_an_unreadable_event_is_dropped_and_holds_up_nothing(
         event = await jobs.end(sink.url)
         await until(lambda: jobs.has(event, "delivered"))
         await until(lambda: _all_acked(jobs))
+        letter = codec.decode((await jobs.js.get_msg("BLOG_DEAD_LETTERS", seq=1)).data, DeadLetter)
+        assert (letter.code, letter.subject, letter.payload) == (
+            "undecodable",
+            "blog.events.some-job.completed",
+            body,
+        )
 
 
 async def test_the_same_bytes_and_id_are_sent_until_the_receiver_takes_them(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -165,6 +166,33 @@ class Outgoing(msgspec.Struct, frozen=True):
     payload: bytes
     msg_id: str
     headers: dict[str, str] = {}
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """A message as its stream delivered it."""
+
+    stream: str
+    subject: str
+    sequence: int
+    stored_at_ns: int
+    """When the stream stored it, in nanoseconds since 1970: tells a stream from the one before it of that name."""
+    deliveries: int
+    headers: dict[str, str]
+    data: bytes
+
+
+def delivered(message: Msg) -> Delivered:
+    """Return the facts of a JetStream message."""
+    metadata = message.metadata
+    return Delivered(
+        stream=metadata.stream,
+        subject=message.subject,
+        sequence=metadata.sequence.stream,
+        stored_at_ns=int(metadata.timestamp.timestamp() * 1e9),
+        deliveries=metadata.num_delivered,
+        headers=dict(message.headers or {}),
+        data=message.data,
+    )
 
 
 class Publisher:

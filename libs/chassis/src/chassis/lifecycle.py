@@ -15,6 +15,7 @@ import msgspec
 from chassis import crashpoints, logs
 from chassis.errors import ChassisError, SettingsError
 from chassis.settings import load
+from chassis.watchdog import watch_loop
 
 log = logs.get_logger(__name__)
 
@@ -57,7 +58,11 @@ async def _with_signals(run: RunFunction[S], settings: S) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run(settings, asyncio.Event(), stop)
+    watching = asyncio.ensure_future(watch_loop())
+    try:
+        await run(settings, asyncio.Event(), stop)
+    finally:
+        watching.cancel()
 
 
 async def until(stop: asyncio.Event, *loops: Coroutine[Any, Any, None]) -> None:

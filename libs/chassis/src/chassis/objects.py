@@ -22,7 +22,7 @@ class ObjectStore:
         self._attributes = not isinstance(backend, LocalStore)
 
     @classmethod
-    def open(cls, url: str, variable: str = "BLOG_WRITER_ARTICLE_STORE") -> ObjectStore:
+    def open(cls, url: str, variable: str = "address") -> ObjectStore:
         """Open ``file:///folder`` (made if missing), ``s3://bucket/prefix`` (settings from AWS_* variables) or
         ``memory://``. Raises SettingsError that names ``variable`` for anything else."""
         scheme, host, path, _, _ = urlsplit(url)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from contracts.ids import JobId
+from contracts.ids import SentJobId
 from contracts.jobs import ArticleRequest
 from contracts.payloads import Payload
 from contracts.stages import StageId
@@ -15,7 +15,7 @@ from contracts.stages import StageId
 class SubmitJob(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
     """Start a job. The gateway has already committed it, under the same identifier."""
 
-    job_id: JobId
+    job_id: SentJobId
     tenant: str
     request: ArticleRequest
     submitted_at: datetime
@@ -24,7 +24,7 @@ class SubmitJob(msgspec.Struct, frozen=True, kw_only=True, tag="submit"):
 class CancelJob(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
     """Stop a job that has not ended."""
 
-    job_id: JobId
+    job_id: SentJobId
     tenant: str
     requested_at: datetime
     reason: str = ""
@@ -33,7 +33,7 @@ class CancelJob(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
 class RetryJob(msgspec.Struct, frozen=True, kw_only=True, tag="retry"):
     """Go on with a failed job from the stage that failed."""
 
-    job_id: JobId
+    job_id: SentJobId
     tenant: str
     requested_at: datetime
 
@@ -44,7 +44,7 @@ JobCommand = SubmitJob | CancelJob | RetryJob
 class RunStage(msgspec.Struct, frozen=True, kw_only=True, tag="run_stage"):
     """Run one stage once. A result counts only with the same run, round and attempt."""
 
-    job_id: JobId
+    job_id: SentJobId
     tenant: str
     stage: StageId
     run: int
@@ -63,4 +63,4 @@ class RunStage(msgspec.Struct, frozen=True, kw_only=True, tag="run_stage"):
 class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job_cancelled"):
     """Broadcast to all workers: stop what runs for this job. Best effort; the row decides."""
 
-    job_id: JobId
+    job_id: SentJobId

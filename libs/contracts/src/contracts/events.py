@@ -11,14 +11,14 @@ from datetime import datetime
 import msgspec
 
 from contracts.articles import Finding
-from contracts.ids import JobId
+from contracts.ids import SentJobId
 from contracts.stages import StageId
 
 
 class JobEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What every event carries."""
 
-    job_id: JobId
+    job_id: SentJobId
     seq: int | None
     """None only for progress."""
     at: datetime

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-Url = Annotated[str, Meta(max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$")]
+Url = Annotated[str, Meta(max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$(?!\n)")]
 """An absolute http or https address."""
 
 Slug = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -58,9 +58,9 @@ class ArticleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What the article is about."""
     company_url: Url
     """The site of the company that publishes the article."""
-    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$")] = "en"
+    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$(?!\n)")] = "en"
     """BCP 47 language of the article."""
-    country: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] = "US"
+    country: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")] = "US"
     """ISO 3166 country of the readers."""
     callback_url: Url | None = None
     """Where the signed webhook goes when the job ends."""

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from contracts.articles import Finding
-from contracts.ids import JobId
+from contracts.ids import SentJobId
 from contracts.payloads import Payload
 from contracts.stages import StageId
 
@@ -59,7 +59,7 @@ Outcome = StageDone | StageRetry | StageFail
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag="stage_result"):
-    job_id: JobId
+    job_id: SentJobId
     stage: StageId
     run: int
     round: int

@@ -90,7 +90,14 @@ EVENTS = Stream(
         ),
     ),
 )
-ALL = (COMMANDS, STAGES, RESULTS, EVENTS)
+DEAD_LETTERS = Stream(
+    name="BLOG_DEAD_LETTERS",
+    subjects=(subjects.DEAD_LETTERS,),
+    retention="workqueue",
+    max_age_seconds=0,
+    consumers=(Consumer(durable="orchestrator", filters=(subjects.DEAD_LETTERS,), ack_wait_seconds=30),),
+)
+ALL = (COMMANDS, STAGES, RESULTS, EVENTS, DEAD_LETTERS)
 
 CHECKPOINTS_BUCKET = "blog_checkpoints"
 """JetStream key-value bucket of paid calls, keyed by job, stage, round and call."""

@@ -45,7 +45,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         store, feed = Store(pool), Feed()
         sender, broker = Sender(store), Broker(settings.nats_url)
         stack.push_async_callback(broker.close)
-        objects = ObjectStore.open(settings.article_store)
+        objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         app = create_app(settings, store, sender, feed, objects, SystemClock(), broker.state)
         closing = asyncio.create_task(_close_feed(stop, feed))
         stack.callback(closing.cancel)

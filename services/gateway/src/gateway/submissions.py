@@ -20,6 +20,7 @@ from contracts import codec
 from contracts.commands import JobCommand, SubmitJob
 from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
 from contracts.jobs import ArticleRequest
+from contracts.payloads import REQUEST_LIMIT
 from gateway.errors import Refusal
 from gateway.idempotency import checked_key, fingerprint
 from gateway.presenters import accepted
@@ -102,7 +103,7 @@ class Intake:
 
     async def accept_one(self, request: WriteRequest, key: str | None) -> tuple[bytes, bool]:
         """Accept one job."""
-        refuse_nul(request, "")
+        refuse_unfit(request)
         job_id = new_job_id()
         answer = accepted(job_id, request.batch_id)
         return await self.accept([request], answer, [job_id], _claim(key, request, answer))
@@ -111,6 +112,21 @@ class Intake:
 def _claim(key: str | None, request: object, answer: object) -> Claim | None:
     checked = checked_key(key)
     return None if checked is None else Claim(checked, fingerprint(request), codec.encode(answer))
+
+
+def refuse_unfit(request: ArticleRequest, prefix: str = "") -> None:
+    """Raise Refusal for a request that could not travel as it was understood, whatever its body looked like.
+
+    The body's limit is not enough: ``1e15`` is written as ``1000000000000000.0``, and then commands would not fit.
+    """
+    size = len(codec.encode(request))
+    if size > REQUEST_LIMIT:
+        where = prefix.rstrip(".") or "the request"
+        detail = (
+            f"{where} takes {size} bytes with its numbers written out; at most {REQUEST_LIMIT} are possible"
+        )
+        raise Refusal(413, "body_too_large", detail)
+    refuse_nul(request, prefix)
 
 
 def refuse_nul(request: ArticleRequest, prefix: str) -> None:
@@ -146,7 +162,7 @@ async def write_batch(
     batch_id = data.batch_id or f"batch_{uuid.uuid4().hex[:12]}"
     requests = [msgspec.structs.replace(job, batch_id=job.batch_id or batch_id) for job in data.jobs]
     for number, request in enumerate(requests):
-        refuse_nul(request, f"jobs[{number}].")
+        refuse_unfit(request, f"jobs[{number}].")
     ids = [new_job_id() for _ in requests]
     answer = BatchAccepted(
         batch_id=batch_id,

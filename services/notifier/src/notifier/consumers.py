@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import asyncpg
 import msgspec
 from faststream import AckPolicy
@@ -11,13 +13,16 @@ from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
 
 from chassis import logs
-from chassis.broker import ensure_stream
+from chassis.broker import Outgoing, Publisher, delivered, ensure_stream
+from chassis.clock import Clock
 from contracts import codec, subjects
+from contracts.dead_letters import DeadLetterCode, dead_letter
 from contracts.streams import EVENTS
 from notifier.intake import Intake
 
 log = logs.get_logger(__name__)
 
+SERVICE = "notifier"
 CONSUMER = EVENTS.consumers[0]
 FETCH_SECONDS = 1.0
 """How long one request for events stays open; one that was open while the consumer was lost is silent that long."""
@@ -25,20 +30,27 @@ RETRY_SECONDS = 2.0
 """After which an event comes again that could not be noted."""
 
 
-def subscribe(broker: NatsBroker, intake: Intake) -> None:
-    """Bind ``intake`` to the durable. An event is acked once its delivery is committed, or when none is wanted."""
+def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: Clock) -> None:
+    """Bind ``intake`` to the durable. An event is acked once its delivery is committed, or when none is wanted.
+
+    One that cannot be read is put aside as a dead letter.
+    """
+
+    async def put_aside(message: NatsMessage, reason: str) -> None:
+        letter = dead_letter(
+            delivered(message.raw_message), DeadLetterCode.UNDECODABLE, reason, SERVICE, clock.now()
+        )
+        await publisher.publish(
+            Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
+        )
+        await message.reject()
 
     async def on_ended(message: NatsMessage) -> None:
         try:
-            await intake.take(codec.decode_event(message.body))
-        except (msgspec.DecodeError, asyncpg.DataError) as error:
-            log.error("event_unreadable", subject=message.raw_message.subject, reason=str(error))  # noqa: TRY400  its own fault, not ours
-            await message.reject()
+            await _take(message, intake, put_aside)
         except Exception:
             log.exception("event_not_noted", subject=message.raw_message.subject)
             await message.nack(delay=RETRY_SECONDS)
-        else:
-            await message.ack()
 
     broker.subscriber(
         subjects.EVENTS,
@@ -49,6 +61,17 @@ def subscribe(broker: NatsBroker, intake: Intake) -> None:
         ack_policy=AckPolicy.MANUAL,
         decoder=_undecoded,
     )(on_ended)
+
+
+async def _take(
+    message: NatsMessage, intake: Intake, put_aside: Callable[[NatsMessage, str], Awaitable[None]]
+) -> None:
+    try:
+        await intake.take(codec.decode_event(message.body))
+    except (msgspec.DecodeError, asyncpg.DataError) as error:
+        await put_aside(message, str(error))
+    else:
+        await message.ack()
 
 
 async def _undecoded(message: NatsMessage) -> bytes:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from contracts.events import Completed, Event, Failed, event_type
-from contracts.webhooks import WebhookPayload
+from contracts.webhooks import NULL, WebhookPayload
 
 
 def payload(event: Event, result: str | None) -> WebhookPayload:
@@ -21,7 +21,7 @@ def payload(event: Event, result: str | None) -> WebhookPayload:
         seq=cast("int", event.seq),
         timestamp=event.at,
         batch_id=event.batch_id,
-        result=msgspec.Raw(result.encode()) if result is not None and isinstance(event, Completed) else None,
+        result=msgspec.Raw(result.encode()) if result is not None and isinstance(event, Completed) else NULL,
         error=event.error if isinstance(event, Failed) else None,
         error_code=event.error_code if isinstance(event, Failed) else None,
     )

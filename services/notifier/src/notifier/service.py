@@ -11,14 +11,14 @@ import asyncpg
 from nats.aio.client import Client
 
 from chassis import logs
+from chassis.broker import Publisher, ensure_stream, faststream_broker
 from chassis.broker import connect as connect_nats
-from chassis.broker import ensure_stream, faststream_broker
 from chassis.clock import SystemClock
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
 from chassis.http import operations_app, serve
 from chassis.lifecycle import every, until
-from contracts.streams import EVENTS
+from contracts.streams import DEAD_LETTERS, EVENTS
 from notifier.consumers import ensure_consumer, subscribe
 from notifier.endpoint import new_client
 from notifier.intake import Intake
@@ -39,14 +39,16 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, EVENTS)
+        await ensure_stream(js, DEAD_LETTERS)
         http = await stack.enter_async_context(new_client())
         store = DeliveryStore(pool)
         wake = asyncio.Event()
-        sender = Sender(store, http, settings, SystemClock(), wake)
+        clock = SystemClock()
+        sender = Sender(store, http, settings, clock, wake)
         stack.push_async_callback(sender.close)
         intake = Intake(store, wake, settings.webhook_retry_seconds[0])
         broker = faststream_broker(settings.nats_url, "notifier-events")
-        subscribe(broker, intake)
+        subscribe(broker, intake, Publisher(js), clock)
         stack.push_async_callback(broker.stop)
         await broker.start()
         ready.set()

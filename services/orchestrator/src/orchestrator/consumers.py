@@ -11,20 +11,26 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from chassis import logs
-from chassis.broker import ensure_stream
+from chassis.broker import delivered, ensure_stream
+from chassis.clock import Clock
 from chassis.crashpoints import CrashPoint, crash_point
-from chassis.pull import pull
+from chassis.pull import Handler, pull
 from contracts import codec, streams
-from contracts.ids import JobId
+from contracts.dead_letters import DeadLetter, DeadLetterCode, dead_letter
 from contracts.results import StageResult
 from orchestrator.advancing import Advancer
+from orchestrator.dead_letters import DeadLetters, consequence
 from orchestrator.fold import Happening, Refused, Verdict
 from orchestrator.job import Ignored
 
 log = logs.get_logger(__name__)
 
+SERVICE = "orchestrator"
 BATCH = 256
 """Messages applied in one transaction, at most."""
+REFUSAL_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0)
+"""Seconds before a message comes again that could not be applied: another release may know what to do with it. Then it
+is put aside."""
 UNKNOWN_JOB_TRIES = 30
 """Deliveries of a command for a job that is not there yet, a second apart: its submission may be on the way."""
 
@@ -45,70 +51,111 @@ ROUTES: tuple[tuple[streams.Stream, Callable[[bytes], Happening]], ...] = (
 )
 
 
-def consumers(js: JetStreamContext, advancer: Advancer) -> list[Coroutine[Any, Any, None]]:
-    """Return one endless pull loop for each route."""
-    return [_consume(js, stream, decode, advancer) for stream, decode in ROUTES]
+def consumers(
+    js: JetStreamContext, advancer: Advancer, letters: DeadLetters, clock: Clock
+) -> list[Coroutine[Any, Any, None]]:
+    """Return one endless pull loop for each route, and one for what others put aside."""
+    routes = [_consume(js, stream, _Intake(advancer, letters, clock, decode)) for stream, decode in ROUTES]
+    return [*routes, _consume(js, streams.DEAD_LETTERS, _Registry(advancer, letters, clock))]
 
 
-async def _consume(
-    js: JetStreamContext, stream: streams.Stream, decode: Callable[[bytes], Happening], advancer: Advancer
-) -> None:
-    async def handle(messages: list[Msg]) -> None:
-        readable = await _readable(messages, decode)
-        verdicts = await _applied(advancer, [happening for _, happening in readable])
-        crash_point(CrashPoint.AFTER_COMMIT_BEFORE_ACK)
-        for (message, happening), verdict in zip(readable, verdicts, strict=True):
-            await _settle(message, happening, verdict)
-
+async def _consume(js: JetStreamContext, stream: streams.Stream, handle: Handler) -> None:
     async def recover() -> None:
         await ensure_stream(js, stream)
 
-    durable = stream.consumers[0].durable
-    await pull(js, stream.name, durable, lambda: BATCH, handle, recover=recover)
+    await pull(js, stream.name, stream.consumers[0].durable, lambda: BATCH, handle, recover=recover)
 
 
-async def _readable(
-    messages: Sequence[Msg], decode: Callable[[bytes], Happening]
-) -> list[tuple[Msg, Happening]]:
-    """Decode what can be decoded; the rest can never be, and is put aside with its reason."""
-    readable = []
-    for message in messages:
+class _Intake:
+    """Applies the messages of one route."""
+
+    def __init__(
+        self, advancer: Advancer, letters: DeadLetters, clock: Clock, decode: Callable[[bytes], Happening]
+    ) -> None:
+        self._advancer = advancer
+        self._letters = letters
+        self._clock = clock
+        self._decode = decode
+
+    async def __call__(self, messages: list[Msg]) -> None:
+        readable = await self._readable(messages)
+        verdicts = await self._applied([happening for _, happening in readable])
+        crash_point(CrashPoint.AFTER_COMMIT_BEFORE_ACK)
+        for (message, happening), verdict in zip(readable, verdicts, strict=True):
+            await self._settle(message, happening, verdict)
+
+    async def _readable(self, messages: Sequence[Msg]) -> list[tuple[Msg, Happening]]:
+        """Decode what can be decoded; the rest can never be, and is put aside with its reason."""
+        readable = []
+        for message in messages:
+            try:
+                readable.append((message, self._decode(message.data)))
+            except msgspec.DecodeError as error:
+                await self._put_aside(message, DeadLetterCode.UNDECODABLE, str(error))
+        return readable
+
+    async def _put_aside(self, message: Msg, code: DeadLetterCode, reason: str) -> None:
+        letter = dead_letter(delivered(message), code, reason, SERVICE, self._clock.now())
+        await self._letters.record([letter])
+        await message.term()
+
+    async def _applied(self, batch: list[Happening]) -> list[Verdict]:
+        """Apply a batch; when the database refuses its data, one by one, so that only the culprit is refused."""
         try:
-            readable.append((message, decode(message.data)))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
-            await message.term()
-    return readable
+            return await self._advancer.apply(batch)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            if len(batch) == 1:
+                log.exception("input_refused", job_id=batch[0][0])
+                return [Refused(f"{type(error).__name__}: {error}")]
+            return [verdict for one in batch for verdict in await self._applied([one])]
+
+    async def _settle(self, message: Msg, happening: Happening, verdict: Verdict) -> None:
+        """Ack what is committed. A plain ack is enough: if it is lost, the second copy is ignored."""
+        if isinstance(verdict, Refused):
+            await self._try_again(message, verdict.reason)
+        elif (
+            isinstance(verdict, Ignored)
+            and verdict.reason == "unknown_job"
+            and not isinstance(happening[1], StageResult)
+        ):
+            await self._wait_for_job(message)
+        else:
+            await message.ack()
+
+    async def _try_again(self, message: Msg, reason: str) -> None:
+        tries = message.metadata.num_delivered
+        if tries > len(REFUSAL_DELAYS):
+            await self._put_aside(message, DeadLetterCode.REFUSED, reason)
+        else:
+            await message.nak(delay=REFUSAL_DELAYS[tries - 1])
+
+    async def _wait_for_job(self, message: Msg) -> None:
+        if message.metadata.num_delivered < UNKNOWN_JOB_TRIES:
+            await message.nak(delay=1)
+        else:
+            await self._put_aside(message, DeadLetterCode.REFUSED, "the job is not known")
 
 
-async def _applied(advancer: Advancer, batch: list[Happening]) -> list[Verdict]:
-    """Apply a batch; when the database refuses its data, one by one, so that only the culprit is refused."""
-    try:
-        return await advancer.apply(batch)
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-        if len(batch) == 1:
-            log.exception("input_refused", job_id=batch[0][0])
-            return [Refused(f"{type(error).__name__}: {error}")]
-        return [verdict for one in batch for verdict in await _applied(advancer, [one])]
+class _Registry:
+    """Records what other services put aside, and tells the machine what follows from it."""
 
+    def __init__(self, advancer: Advancer, letters: DeadLetters, clock: Clock) -> None:
+        self._advancer = advancer
+        self._letters = letters
+        self._clock = clock
 
-async def _settle(message: Msg, happening: Happening, verdict: Verdict) -> None:
-    """Ack what is committed. A plain ack is enough: if it is lost, the second copy is ignored."""
-    if isinstance(verdict, Refused):
-        await message.nak(delay=30)
-    elif (
-        isinstance(verdict, Ignored)
-        and verdict.reason == "unknown_job"
-        and not isinstance(happening[1], StageResult)
-    ):
-        await _wait_for_job(message, happening[0])
-    else:
-        await message.ack()
+    async def __call__(self, messages: list[Msg]) -> None:
+        letters = [self._letter(message) for message in messages]
+        await self._letters.record(letters)
+        happenings = [happening for letter in letters if (happening := consequence(letter)) is not None]
+        await self._advancer.apply(happenings)
+        for message in messages:
+            await message.ack()
 
-
-async def _wait_for_job(message: Msg, job_id: JobId) -> None:
-    if message.metadata.num_delivered < UNKNOWN_JOB_TRIES:
-        await message.nak(delay=1)
-        return
-    log.error("command_dropped", job_id=job_id, subject=message.subject, reason="the job is not known")
-    await message.term()
+    def _letter(self, message: Msg) -> DeadLetter:
+        try:
+            return codec.decode(message.data, DeadLetter)
+        except msgspec.DecodeError as error:
+            return dead_letter(
+                delivered(message), DeadLetterCode.UNDECODABLE, str(error), SERVICE, self._clock.now()
+            )

@@ -12,7 +12,7 @@ from contracts.articles import ArticleReference
 from contracts.commands import RunStage
 from contracts.events import Event, cloudevents_headers, event_id
 from contracts.ids import JobId
-from contracts.payloads import Inline, Payload
+from contracts.payloads import EARLIER_ARTICLES_LIMIT, Inline, Payload
 from contracts.stages import STAGES, StageId
 from orchestrator.job import CommandLost, Job, SendStage
 
@@ -68,7 +68,8 @@ def _inputs(job: Job, send: SendStage, material: Material) -> dict[str, Payload]
     if "rounds" in fields:
         inputs["rounds"] = _inline(job.rounds)
     if "earlier_articles" in fields:
-        inputs["earlier_articles"] = _inline(material.earlier.get(job.job_id, ()))
+        earlier = material.earlier.get(job.job_id, ())
+        inputs["earlier_articles"] = _inline(codec.fitting(earlier, EARLIER_ARTICLES_LIMIT))
     return inputs
 
 

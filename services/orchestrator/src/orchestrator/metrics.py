@@ -17,9 +17,12 @@ STAGE_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200),
 )
 
+DEAD_LETTERED = Counter("blog_dead_lettered", "Messages that were put aside", ["code"])
+
 PENDING = Gauge("blog_jobs_pending", "Jobs that wait for a slot")
 RUNNING = Gauge("blog_jobs_running", "Jobs that hold a slot")
 OLDEST = Gauge("blog_job_duration_seconds", "How long the oldest running job has run; 0 when none runs")
 OUTBOX = Gauge("blog_outbox_messages", "Messages that wait to be sent")
 OUTBOX_AGE = Gauge("blog_outbox_age_seconds", "How long the oldest message has waited to be sent")
 ORPHANS = Gauge("blog_orphans", "Started stages that are in no stream; 0 when all is well")
+DEAD_LETTERS = Gauge("blog_dead_letters", "Messages that were put aside and wait for a person")

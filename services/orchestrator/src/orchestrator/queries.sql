@@ -169,3 +169,38 @@ SELECT
     coalesce(max(extract(epoch FROM $1 - admitted.at)) FILTER (WHERE state = 'running'), 0)::float8 AS oldest
 FROM jobs.jobs CROSS JOIN LATERAL (SELECT started_at AS at) AS admitted
 WHERE state IN ('pending', 'running');
+
+-- name: record_dead_letters
+-- Put messages aside, each once.
+INSERT INTO jobs.dead_letters (
+    message_id, stream, subject, code, reason, payload, truncated, headers, deliveries, service, at
+)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bool[], $8::jsonb[], $9::int[],
+    $10::text[], $11::timestamptz[]
+)
+ON CONFLICT (message_id) DO NOTHING
+RETURNING message_id;
+
+-- name: dead_letters
+-- The latest $1 that were put aside.
+SELECT id, stream, subject, code, reason, deliveries, service, at, truncated, redriven_at, length(payload) AS size
+FROM jobs.dead_letters ORDER BY id DESC LIMIT $1;
+
+-- name: dead_letter
+-- One of them, whole.
+SELECT * FROM jobs.dead_letters WHERE id = $1;
+
+-- name: mark_redriven
+-- Note that one was sent again; no row when it is unknown, truncated, or was sent again before.
+UPDATE jobs.dead_letters SET redriven_at = now()
+WHERE id = $1 AND redriven_at IS NULL AND NOT truncated
+RETURNING subject, headers, payload;
+
+-- name: count_dead_letters
+-- How many wait for a person.
+SELECT count(*)::int FROM jobs.dead_letters WHERE redriven_at IS NULL;
+
+-- name: delete_dead_letters
+-- Those that are older than $1.
+DELETE FROM jobs.dead_letters WHERE at < $1;

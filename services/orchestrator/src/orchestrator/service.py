@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,7 @@ from nats.aio.client import Client
 from chassis import logs
 from chassis.broker import connect as connect_nats
 from chassis.broker import ensure_stream
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
@@ -23,6 +24,7 @@ from contracts import streams
 from orchestrator import metrics
 from orchestrator.advancing import Advancer
 from orchestrator.consumers import consumers
+from orchestrator.dead_letters import DeadLetters
 from orchestrator.job import WakeUp
 from orchestrator.orphans import reconcile
 from orchestrator.settings import Settings
@@ -42,7 +44,8 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         js = client.jetstream()
         for stream in streams.ALL:
             await ensure_stream(js, stream)
-        store = JobStore(pool, SystemClock())
+        clock = SystemClock()
+        store, letters = JobStore(pool, clock), DeadLetters(pool)
         await store.record_durations()
         advancer = Advancer(store, client)
         operations = _operations(settings, pool, client, stop)
@@ -50,7 +53,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         log.info("orchestrator_ready", max_concurrent=settings.max_concurrent)
         await until(
             stop,
-            *consumers(js, advancer),
+            *consumers(js, advancer, letters, clock),
             every(
                 1,
                 lambda: advancer.admit(settings.max_concurrent),
@@ -61,8 +64,8 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(1, advancer.relay, name="outbox"),
             every(15, lambda: reconcile(advancer, js), name="orphans"),
             every(60, store.record_durations, name="durations"),
-            every(600, lambda: _clean_up(store, settings), name="retention"),
-            every(5, lambda: _measure(store), name="metrics"),
+            every(600, lambda: _clean_up(store, letters, settings, clock), name="retention"),
+            every(5, lambda: _measure(store, letters), name="metrics"),
             *operations,
         )
 
@@ -78,13 +81,14 @@ async def _wake(advancer: Advancer) -> None:
     await advancer.apply([(job_id, WakeUp()) for job_id in await advancer.store.due()])
 
 
-async def _clean_up(store: JobStore, settings: Settings) -> None:
+async def _clean_up(store: JobStore, letters: DeadLetters, settings: Settings, clock: Clock) -> None:
     deleted = await store.delete_finished(settings.job_cleanup_days)
     if deleted:
         log.info("jobs_deleted", jobs=deleted, older_than_days=settings.job_cleanup_days)
+    await letters.delete_before(clock.now() - timedelta(days=settings.job_cleanup_days))
 
 
-async def _measure(store: JobStore) -> None:
+async def _measure(store: JobStore, letters: DeadLetters) -> None:
     counts = await store.counts()
     metrics.PENDING.set(counts["pending"])
     metrics.RUNNING.set(counts["running"])
@@ -92,6 +96,7 @@ async def _measure(store: JobStore) -> None:
     messages, age = await store.outbox.depth(store.pool)
     metrics.OUTBOX.set(messages)
     metrics.OUTBOX_AGE.set(age)
+    metrics.DEAD_LETTERS.set(await letters.waiting())
 
 
 def _operations(

@@ -13,7 +13,7 @@ from chassis import logs
 from chassis.clock import Clock
 from contracts import codec, results
 from contracts.commands import RunStage
-from contracts.payloads import INLINE_LIMIT, RESULT_LIMIT
+from contracts.payloads import FINDINGS_LIMIT, INLINE_LIMIT, RESULT_LIMIT
 from contracts.stages import STAGES, StageId
 from stage_workers.checkpoints import Checkpoints
 from stage_workers.context import Ports, RunningContext
@@ -90,7 +90,14 @@ class Attempts:
         name = f"{command.stage}-{command.run}-{command.round}-{command.attempt}.json"
         limit = RESULT_LIMIT if last else INLINE_LIMIT
         output = await self._payloads.pack(data, f"{command.job_id}/outputs/{name}", limit)
-        return results.StageDone(output=output, verdict=fate.verdict, summary=fate.summary)
+        return results.StageDone(output=output, verdict=_bounded(fate.verdict), summary=fate.summary)
+
+
+def _bounded(verdict: results.Verdict | None) -> results.Verdict | None:
+    """Leave out findings that would not fit into the commands of later rounds; the gate's word stays as it is."""
+    if verdict is None:
+        return None
+    return msgspec.structs.replace(verdict, findings=codec.fitting(verdict.findings, FINDINGS_LIMIT))
 
 
 def _from_port(error: PortError) -> results.Outcome:

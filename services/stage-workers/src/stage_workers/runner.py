@@ -124,7 +124,7 @@ class Runner:
     async def _see_through(self, message: Msg) -> None:
         try:
             command = codec.decode(message.data, RunStage)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
             await message.term()
             return

@@ -47,7 +47,7 @@ async def run(
     """
     stages = chosen_stages(settings.stages)
     async with AsyncExitStack() as stack:
-        objects = ObjectStore.open(settings.article_store)
+        objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         client = await connect(settings.nats_url, "stage-workers")
         stack.push_async_callback(client.close)
         js = client.jetstream()

@@ -1,0 +1,89 @@
+"""Messages that nobody can process, put aside with the reason, so that the others go on and a person may look."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+PAYLOAD_LIMIT = 640 * 1024
+"""Bytes of the original that are kept: as base64 inside JSON they still fit a message."""
+
+
+class DeadLetterCode(enum.StrEnum):
+    """Why a message was put aside."""
+
+    UNDECODABLE = "undecodable"
+    """It is not what its subject promises: broken JSON, a missing field, an unknown kind."""
+
+    UNKNOWN_VERSION = "unknown_version"
+    """It was made for a newer release, and no worker of that release took it in time."""
+
+    WORKER_LOST = "worker_lost"
+    """Several workers took it, and each died before it reported."""
+
+    REFUSED = "refused"
+    """It was read, and applying it raised an error again and again."""
+
+    TOO_LARGE = "too_large"
+    """The broker does not take a message of this size."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag="dead_letter"):
+    """One message that was put aside."""
+
+    message_id: str
+    """``<stream>/<sequence>/<nanoseconds>`` of the original: the same for every copy of this report."""
+    stream: str
+    subject: str
+    code: DeadLetterCode
+    reason: str
+    payload: bytes
+    truncated: bool = False
+    """The original was larger than what is kept; such a letter cannot be sent again."""
+    headers: dict[str, str] = {}
+    deliveries: int
+    service: str
+    """Who put it aside."""
+    at: datetime
+
+
+class Delivered(Protocol):
+    """A message as its stream delivered it."""
+
+    @property
+    def stream(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def stored_at_ns(self) -> int: ...
+    @property
+    def deliveries(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+def dead_letter(
+    message: Delivered, code: DeadLetterCode, reason: str, service: str, now: datetime
+) -> DeadLetter:
+    """Return the report on ``message``."""
+    return DeadLetter(
+        message_id=f"{message.stream}/{message.sequence}/{message.stored_at_ns}",
+        stream=message.stream,
+        subject=message.subject,
+        code=code,
+        reason=reason[:2000],
+        payload=message.data[:PAYLOAD_LIMIT],
+        truncated=len(message.data) > PAYLOAD_LIMIT,
+        headers=dict(message.headers),
+        deliveries=message.deliveries,
+        service=service,
+        at=now,
+    )

@@ -1,0 +1,94 @@
+"""``blog-writer dead-letters``: what nobody could process, for the person who has to decide about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from blog_writer.errors import CommandError
+from blog_writer.settings import read_running
+
+if TYPE_CHECKING:
+    from orchestrator.dead_letters import DeadLetters
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Messages that nobody could process.", no_args_is_help=True)
+console = Console()
+
+DataDir = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="BLOG_WRITER_DATA_DIR", help="Of a running all-in-one."),
+]
+Number = Annotated[int, typer.Argument(help="As the list shows it.")]
+DEFAULT_DATA_DIR = Path("data")
+
+
+def _database_url(data_dir: Path) -> str:
+    running = read_running(data_dir)
+    url = os.environ.get("DATABASE_URL") or (running.database_url if running else "")
+    if not url:
+        raise CommandError(f"DATABASE_URL is not set, and no system runs from {data_dir}")
+    return url
+
+
+def _ask(data_dir: Path, question: Callable[[DeadLetters], Awaitable[T]]) -> T:
+    from chassis.database import close, connect  # noqa: PLC0415  other commands need none of the services
+    from orchestrator.dead_letters import DeadLetters  # noqa: PLC0415  as above
+
+    async def ask() -> T:
+        pool = await connect(_database_url(data_dir), name="dead-letters", max_size=1)
+        try:
+            return await question(DeadLetters(pool))
+        finally:
+            await close(pool)
+
+    return asyncio.run(ask())
+
+
+@app.command("list")
+def list_letters(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the latest first.")] = 50,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """List the latest dead letters."""
+    rows = _ask(data_dir, lambda letters: letters.latest(limit))
+    table = Table("number", "when", "code", "subject", "by", "sent again", "reason")
+    for row in rows:
+        again = "no" if row["redriven_at"] is None else f"{row['redriven_at']:%Y-%m-%d %H:%M}"
+        when = f"{row['at']:%Y-%m-%d %H:%M:%S}"
+        table.add_row(
+            str(row["id"]), when, row["code"], row["subject"], row["service"], again, row["reason"][:80]
+        )
+    console.print(table)
+
+
+@app.command()
+def show(number: Number, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Show one dead letter with its payload."""
+    row = _ask(data_dir, lambda letters: letters.get(number))
+    if row is None:
+        raise CommandError(f"there is no dead letter {number}")
+    facts: dict[str, Any] = dict(row)
+    payload = facts.pop("payload")
+    for name, value in facts.items():
+        console.print(f"{name}: {value}", markup=False, soft_wrap=True)
+    console.print(payload.decode(errors="backslashreplace"), markup=False, soft_wrap=True)
+
+
+@app.command()
+def redrive(number: Number, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Send a dead letter again, once its cause is mended."""
+    subject = _ask(data_dir, lambda letters: letters.redrive(number))
+    if subject is None:
+        raise CommandError(
+            f"dead letter {number} cannot be sent again: it is unknown, was cut off, or was sent before"
+        )
+    console.print(f"dead letter {number} goes out again to {subject}")

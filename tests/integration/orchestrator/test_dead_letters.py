@@ -1,0 +1,107 @@
+"""What nobody can process is put aside with its reason, holds nothing up, and can be sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from contracts import codec, subjects
+from contracts.dead_letters import PAYLOAD_LIMIT, DeadLetter, DeadLetterCode
+from orchestrator.dead_letters import DeadLetters
+
+
+async def until_letters(letters: DeadLetters, count: int) -> list[Any]:
+    async with asyncio.timeout(20):
+        while len(rows := await letters.latest(100)) < count:
+            await asyncio.sleep(0.02)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("subject", "payload"),
+    [
+        ("blog.cmd.submit.0f0f0f0f-0000-4000-8000-000000000001", b"{nonsense"),
+        ("blog.cmd.submit.0f0f0f0f-0000-4000-8000-000000000001", b'{"type": "pause"}'),
+        ("blog.result.0f0f0f0f-0000-4000-8000-000000000001.stage_03", b"\xff\xfe"),
+        ("blog.dead.BLOG_STAGES", b"[]"),
+    ],
+)
+async def test_what_cannot_be_read_is_put_aside_and_the_others_go_on(
+    bench: Any, subject: str, payload: bytes
+) -> None:
+    letters = DeadLetters(bench.pool)
+    async with bench.orchestrator(), bench.workers():
+        await bench.js.publish(subject, payload)
+        job_id = await bench.submit()
+        await bench.until(job_id, "completed")
+        (row,) = await until_letters(letters, 1)
+    assert (row["subject"], row["code"], row["deliveries"]) == (subject, "undecodable", 1)
+    assert (await letters.get(row["id"]))["payload"] == payload
+
+
+async def test_a_command_for_an_unknown_job_is_put_aside_in_the_end(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.consumers.UNKNOWN_JOB_TRIES", 2)
+    async with bench.orchestrator():
+        await bench.cancel(bench.submission().job_id)
+        (row,) = await until_letters(DeadLetters(bench.pool), 1)
+    assert (row["code"], row["reason"]) == ("refused", "the job is not known")
+
+
+async def test_a_stage_command_that_no_worker_can_run_fails_its_job(bench: Any) -> None:
+    taken: list[Any] = []
+
+    async def keep(command: Any) -> None:
+        taken.append(command)
+
+    async with bench.orchestrator(), bench.workers(keep):
+        job_id = await bench.submit()
+        await bench.until(job_id, "running")
+        async with asyncio.timeout(10):
+            while not taken:
+                await asyncio.sleep(0.02)
+        letter = DeadLetter(
+            message_id="BLOG_STAGES/1/1",
+            stream="BLOG_STAGES",
+            subject=subjects.stage(taken[0].stage, job_id),
+            code=DeadLetterCode.WORKER_LOST,
+            reason="5 workers took it and none reported",
+            payload=codec.encode(taken[0]),
+            deliveries=6,
+            service="stage-workers",
+            at=taken[0].deadline_at,
+        )
+        for _ in range(2):
+            await bench.js.publish(subjects.dead_letter(letter), codec.encode(letter))
+        job = await bench.until(job_id, "failed")
+        assert (job["error_code"], job["error_stage"]) == ("worker_lost", taken[0].stage)
+        assert len(await until_letters(DeadLetters(bench.pool), 1)) == 1
+
+
+async def test_a_dead_letter_is_sent_again_once(bench: Any) -> None:
+    letters = DeadLetters(bench.pool)
+    submission = bench.submission()
+    subject = subjects.command(submission)
+    async with bench.orchestrator(), bench.workers():
+        await bench.js.publish(subject, codec.encode(submission)[:-1], headers={"Nats-Msg-Id": "first"})
+        (row,) = await until_letters(letters, 1)
+        await bench.pool.execute(
+            "UPDATE jobs.dead_letters SET payload = payload || '}'"
+        )  # its cause is mended
+        assert await letters.redrive(row["id"]) == subject
+        await bench.until(submission.job_id, "completed")
+        assert await letters.redrive(row["id"]) is None
+        assert await letters.waiting() == 0
+
+
+async def test_what_was_cut_off_is_not_sent_again(bench: Any) -> None:
+    letters = DeadLetters(bench.pool)
+    async with bench.orchestrator():
+        await bench.js.publish("blog.cmd.retry.x", b"x" * (PAYLOAD_LIMIT + 1))
+        (row,) = await until_letters(letters, 1)
+    assert row["truncated"]
+    assert row["size"] == PAYLOAD_LIMIT
+    assert await letters.redrive(row["id"]) is None
