@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from nats.aio.client import Client
 
 SMALLEST_BATCH = 16
-"""The server stages a batch in files of its own: fewer messages are stored sooner one by one."""
+"""The server prepares a batch in files of its own: fewer messages are stored sooner one by one."""
 LARGEST_BATCH = 200
 """Messages; servers refuse more than 1000."""
 LARGEST_BATCH_BYTES = 4 * 1024 * 1024
