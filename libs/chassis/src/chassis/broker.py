@@ -273,7 +273,10 @@ class SharedPublisher:
     async def _send(self) -> None:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
-            sent = {id(one) for one in await self._publisher.publish_all([message for message, _ in waiting])}
-            for message, confirmed in waiting:
-                if not confirmed.done():
-                    confirmed.set_result(id(message) in sent)
+            sent: set[int] = set()
+            try:
+                sent = {id(one) for one in await self._publisher.publish_all([one for one, _ in waiting])}
+            finally:
+                for message, confirmed in waiting:
+                    if not confirmed.done():
+                        confirmed.set_result(id(message) in sent)
