@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import socket
 import uuid
 from collections.abc import Iterator
@@ -60,6 +61,19 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 def nats_url(nats_server: NatsServer) -> str:
     """The address of a fresh broker."""
     return nats_server.url
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Any:
+    """The module of sites that misbehave."""
+    specification = importlib.util.spec_from_file_location(
+        "hostile_site", Path(__file__).with_name("hostile_site.py")
+    )
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(autouse=True)

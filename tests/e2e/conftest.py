@@ -78,6 +78,9 @@ class System:
     def log_text(self) -> str:
         return self._log.read_text()[-8000:] if self._log.exists() else ""
 
+    def whole_log(self) -> str:
+        return self._log.read_text()
+
     def kill(self) -> None:
         """Kill -9 the whole process group, as a power cut would."""
         assert self.process is not None
@@ -155,6 +158,20 @@ def own_system(tmp_path: Path) -> Iterator[System]:
     own = System(tmp_path / "data", BLOG_WRITER_DRAIN_SECONDS="1")
     yield own
     if own.process is not None:
+        own.stop()
+
+
+@pytest.fixture(scope="module")
+def new_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., System]]:
+    """Starts systems with settings of their own, which last as long as the test's file."""
+    started: list[System] = []
+
+    def start(**environment: str) -> System:
+        started.append(System(tmp_path_factory.mktemp("own") / "data", **environment))
+        return started[-1].start()
+
+    yield start
+    for own in started:
         own.stop()
 
 

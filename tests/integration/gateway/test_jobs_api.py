@@ -232,8 +232,10 @@ async def test_a_failed_job_shows_why_and_can_be_retried(door: Any) -> None:
         )
         assert (sync.status_code, sync.json()["code"]) == (502, "no_sources")
         workers.fail_at = None
+        commands = await workers.client.subscribe(f"blog.cmd.retry.{job_id}")
         assert (await door.http.post(f"/jobs/{job_id}/retry")).status_code == 202
         await door.until(job_id, "completed")
+        assert codec.decode_command((await commands.next_msg(5)).data).run == 1, "the run that failed"
 
 
 async def test_write_waits_for_the_article(door: Any) -> None:

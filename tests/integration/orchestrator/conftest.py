@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,9 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from chassis import database
 from chassis.broker import connect
+from chassis.clock import Clock, SystemClock
 from chassis.migrate import migrate
 from chassis.pull import pull
 from contracts import codec, streams, subjects
@@ -26,6 +28,7 @@ from contracts.results import Outcome, StageDone, StageResult, Summary, Verdict
 from contracts.stages import StageId
 from orchestrator import service
 from orchestrator.settings import Settings
+from orchestrator.store import JobStore
 
 Script = Callable[[RunStage], Awaitable[Outcome | None]]
 
@@ -168,6 +171,34 @@ async def bench(database_url: str, nats_url: str) -> AsyncIterator[Bench]:
         client = await connect(nats_url, "bench")
         yield Bench(pool, client, database_url, nats_url)
         await client.close()
+
+
+@pytest.fixture
+async def open_store(database_url: str) -> AsyncIterator[Callable[..., Awaitable[JobStore]]]:
+    """Open stores on one migrated database, each with connections of its own, as replicas have."""
+    connection = await asyncpg.connect(database_url)
+    await migrate(connection, "jobs", "orchestrator")
+    await connection.close()
+    async with AsyncExitStack() as stack:
+
+        async def open_one(clock: Clock | None = None) -> JobStore:
+            pool = await database.connect(database_url, name="store")
+            stack.push_async_callback(database.close, pool)
+            return JobStore(pool, clock or SystemClock())
+
+        yield open_one
+
+
+@pytest.fixture
+def submission() -> Callable[..., tuple[JobId, SubmitJob]]:
+    """Make new jobs as inputs of a batch."""
+
+    def make(tenant: str = "default", at: datetime | None = None, **request: Any) -> tuple[JobId, SubmitJob]:
+        wanted = ArticleRequest(**{"primary_keyword": "heat", "company_url": "http://127.0.0.1:1", **request})
+        job_id = new_job_id()
+        return job_id, SubmitJob(job_id=job_id, tenant=tenant, request=wanted, submitted_at=at or now())
+
+    return make
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ async def most_running(bench: Any) -> int:
     """Return the highest number of jobs that ran at once, from the story that events tell."""
     rows = await bench.pool.fetch(
         "SELECT type FROM jobs.events WHERE type IN ('started', 'completed', 'failed', 'cancelled')"
-        " ORDER BY at, type <> 'completed'"
+        " ORDER BY at, type = 'started'"
     )
     running = most = 0
     for row in rows:

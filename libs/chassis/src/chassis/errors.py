@@ -18,6 +18,14 @@ class ServerUnreachable(ChassisError):
         super().__init__(f"{variable}: the server does not answer ({reason})")
 
 
+class CannotListen(ChassisError):
+    """An address cannot be bound: it is taken, not this machine's, or not allowed."""
+
+
+class ConnectionLost(ChassisError):
+    """NATS closed a connection in a way that no client comes back from, as after a refused sign-in."""
+
+
 class MigrationError(ChassisError):
     """Migrations do not fit what the database says was applied."""
 
@@ -28,6 +36,10 @@ class ConsumerGone(ChassisError):
 
 class ObjectMissing(ChassisError):
     """The object store holds nothing under this key."""
+
+
+class StoreUnavailable(ChassisError):
+    """The object store did not do what it was asked for."""
 
 
 class InvalidKey(ChassisError):

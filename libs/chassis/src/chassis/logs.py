@@ -19,6 +19,7 @@ _NOISY = (
     "httpx",
     "nats",
     "trafilatura",
+    "usp",
     "uvicorn",
     "uvicorn.error",
 )

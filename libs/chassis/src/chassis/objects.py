@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, MemoryStore, S3Store
 from obstore.store import ObjectStore as Backend
 
-from chassis.errors import InvalidKey, ObjectMissing, SettingsError
+from chassis.errors import InvalidKey, ObjectMissing, SettingsError, StoreUnavailable
 
 
 class ObjectStore:
-    """Bytes by key. Keys are relative paths with ``/``."""
+    """Bytes by key. Keys are relative paths with ``/``. Raises StoreUnavailable when the store does not answer."""
 
     def __init__(self, backend: Backend, root: str) -> None:
         self._backend = backend
@@ -27,9 +29,7 @@ class ObjectStore:
         ``memory://``. Raises SettingsError that names ``variable`` for anything else."""
         scheme, host, path, _, _ = urlsplit(url)
         if scheme == "file" and not host and path.startswith("/"):
-            folder = Path(unquote(path))
-            folder.mkdir(parents=True, exist_ok=True)
-            return cls(LocalStore(folder), url)
+            return cls(LocalStore(_made(Path(unquote(path)), variable)), url)
         if scheme == "s3" and host:
             return cls(S3Store.from_url(url), url)
         if scheme == "memory":
@@ -41,28 +41,50 @@ class ObjectStore:
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store bytes, replacing what was there. The local folder does not keep the content type."""
         attributes = {"Content-Type": content_type} if self._attributes else None
-        await obstore.put_async(self._backend, _checked(key), data, attributes=attributes)
+        with _answering(key):
+            await obstore.put_async(self._backend, _checked(key), data, attributes=attributes)
 
     async def get(self, key: str) -> bytes:
         """Return the bytes. Raises ObjectMissing."""
-        try:
+        with _answering(key):
             answer = await obstore.get_async(self._backend, _checked(key))
             return bytes(await answer.bytes_async())
-        except (NotFoundError, FileNotFoundError) as error:
-            raise ObjectMissing(f"nothing is stored under {key}") from error
 
     async def delete_prefix(self, prefix: str) -> int:
         """Delete everything under a prefix; return how many objects that were."""
-        keys = [
-            entry["path"] async for page in obstore.list(self._backend, _checked(prefix)) for entry in page
-        ]
-        if keys:
-            await obstore.delete_async(self._backend, keys)
+        with _answering(prefix):
+            keys = [
+                entry["path"]
+                async for page in obstore.list(self._backend, _checked(prefix))
+                for entry in page
+            ]
+            if keys:
+                await obstore.delete_async(self._backend, keys)
         return len(keys)
 
     def url(self, key: str) -> str:
         """Return the object's address in the store's own scheme."""
         return f"{self._root}/{_checked(key)}"
+
+
+def _made(folder: Path, variable: str) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{variable}: {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+@contextmanager
+def _answering(key: str) -> Iterator[None]:
+    """Translate the backends' errors."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise ObjectMissing(f"nothing is stored under {key}") from error
+    except (BaseError, OSError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise StoreUnavailable(f"the object store failed at {key}: {reason}") from error
 
 
 def _checked(key: str) -> str:

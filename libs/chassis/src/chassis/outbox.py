@@ -41,7 +41,10 @@ class Outbox:
             " SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::bytea[]) RETURNING id"
         )
         lazily = "set_config('synchronous_commit', 'off', true) = 'off'"
-        self._delete = f"DELETE FROM {table} WHERE id = ANY($1) AND {lazily}"  # noqa: S608  as above
+        self._delete = (  # what another transaction holds it deletes itself; waiting for it could deadlock
+            f"DELETE FROM {table} WHERE {lazily} AND id = ANY(ARRAY("  # noqa: S608  as above
+            f"SELECT id FROM {table} WHERE id = ANY($1) FOR UPDATE SKIP LOCKED))"
+        )
         self._claim = (
             f"SELECT id, subject, msg_id, headers, payload FROM {table}"  # noqa: S608  as above
             " WHERE created_at < now() - make_interval(secs => $1) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"

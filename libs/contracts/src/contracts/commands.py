@@ -36,6 +36,8 @@ class RetryJob(msgspec.Struct, frozen=True, kw_only=True, tag="retry"):
     job_id: SentJobId
     tenant: str
     requested_at: datetime
+    run: int | None = None
+    """The run that failed, so that a second copy of the command does not restart a later one; None for any."""
 
 
 JobCommand = SubmitJob | CancelJob | RetryJob

@@ -17,26 +17,32 @@ ShortText = Annotated[str, Meta(max_length=200)]
 
 
 class JobState(enum.StrEnum):
-    """The states of a job: pending → running → completed | failed | cancelled."""
+    """The states of a job: pending → running → completed | failed | cancelled.
+
+    Each says in three sentences who enters it, who leaves it, and what a crash does.
+    """
 
     PENDING = "pending"
-    """Accepted and waiting for a slot. Entered by submission and by retry; left by admission or cancellation.
-    A crash changes nothing: the row waits."""
+    """Entered by a submission, and by the retry of a failed job. Left by admission to a slot, or by cancellation.
+    A crash changes nothing: the row waits, and any orchestrator admits it."""
 
     RUNNING = "running"
-    """Holds a slot; its stages are in the stream, at a worker, or waiting for a retry. Entered by admission;
-    left when the last stage is done, a stage fails for good, the deadline passes, or it is cancelled.
-    A crash changes nothing: commands are redelivered and the row decides."""
+    """Entered by admission: the job holds a slot. Left when the last stage is done, a stage fails for good, the
+    deadline passes, or the job is cancelled. A crash changes nothing: commands and results come again, lost ones are
+    sent again, and the row decides which of them count."""
 
     COMPLETED = "completed"
-    """Has a result. Entered when the publish stage is done; never left. Later inputs are ignored."""
+    """Entered when the publish stage is done. Never left. A crash changes nothing: the result was committed with the
+    state, and what comes again is ignored."""
 
     FAILED = "failed"
-    """Stopped with an error; what was produced is kept. Entered by a failed stage or the deadline; left only by
-    a retry command, which goes on from the failed stage."""
+    """Entered when a stage fails for good or the deadline passes; what was produced is kept. Left only by a retry
+    command, which goes on from the failed stage. A crash changes nothing: a worker that did not hear of the failure
+    works in vain, since its result is ignored."""
 
     CANCELLED = "cancelled"
-    """Stopped on request. Entered by a cancel command; never left. Late results are ignored."""
+    """Entered by a cancel command, from pending or from running. Never left. A crash changes nothing: a worker that
+    did not hear of the cancellation works in vain, since its result is ignored."""
 
 
 TERMINAL_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})

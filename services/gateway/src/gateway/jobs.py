@@ -111,7 +111,9 @@ async def retry_job(
     if job.state != "failed":
         detail = f"the job is {job.state}; only a failed job can be retried"
         raise Refusal(409, "job_not_failed", detail, status_of_job=job.state)
-    await sender.command(RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()))
+    await sender.command(
+        RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
+    )
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import asyncpg
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -26,7 +27,7 @@ from contracts.events import (
 )
 from contracts.ids import JobId
 from orchestrator import metrics
-from orchestrator.fold import Happening, Verdict
+from orchestrator.fold import Happening, Refused, Verdict
 from orchestrator.job import Emit, Ignored
 from orchestrator.store import Advanced, JobStore
 from orchestrator.writes import of_kind
@@ -46,10 +47,22 @@ class Advancer:
         self._publisher = Publisher(self._js)
 
     async def apply(self, batch: Sequence[Happening]) -> list[Verdict]:
-        """Commit a batch, then see to its consequences; return a verdict for each input."""
+        """Commit a batch, then see to its consequences; return a verdict for each input.
+
+        When it cannot be applied for a reason other than the database's state, each input is applied on its own, so
+        that only the culprit is refused.
+        """
         if not batch:
             return []
-        advanced = await self.store.advance(batch)
+        try:
+            advanced = await self.store.advance(batch)
+        except Exception as error:
+            if _may_pass(error):
+                raise
+            if len(batch) == 1:
+                log.exception("input_refused", job_id=batch[0][0], input=type(batch[0][1]).__name__)
+                return [Refused(f"{type(error).__name__}: {error}")]
+            return [verdict for one in batch for verdict in await self.apply([one])]
         for (job_id, happened), verdict in zip(batch, advanced.verdicts, strict=True):
             if isinstance(verdict, Ignored):
                 log.debug(
@@ -85,6 +98,13 @@ class Advancer:
             await self._js.purge_stream(streams.STAGES.name, subject=subjects.job_stages(job_id))
         except NatsError as error:
             log.warning("stop_not_announced", job_id=job_id, reason=str(error) or repr(error))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same batch may be applied later: the database is away, busy or stopping."""
+    if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
+        return False
+    return isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError)
 
 
 def tell(event: Event) -> None:

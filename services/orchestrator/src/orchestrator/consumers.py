@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -35,13 +35,21 @@ UNKNOWN_JOB_TRIES = 30
 """Deliveries of a command for a job that is not there yet, a second apart: its submission may be on the way."""
 
 
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def storable(data: bytes) -> bytes:
+    """Return JSON with U+FFFD in place of NUL characters: pages have them, and Postgres cannot hold them."""
+    return _NUL.sub(rb"\1\\ufffd", data)
+
+
 def _command(data: bytes) -> Happening:
-    command = codec.decode_command(data)
+    command = codec.decode_command(storable(data))
     return command.job_id, command
 
 
 def _result(data: bytes) -> Happening:
-    result = codec.decode(data, StageResult)
+    result = codec.decode(storable(data), StageResult)
     return result.job_id, result
 
 
@@ -79,7 +87,7 @@ class _Intake:
 
     async def __call__(self, messages: list[Msg]) -> None:
         readable = await self._readable(messages)
-        verdicts = await self._applied([happening for _, happening in readable])
+        verdicts = await self._advancer.apply([happening for _, happening in readable])
         crash_point(CrashPoint.AFTER_COMMIT_BEFORE_ACK)
         for (message, happening), verdict in zip(readable, verdicts, strict=True):
             await self._settle(message, happening, verdict)
@@ -98,16 +106,6 @@ class _Intake:
         letter = dead_letter(delivered(message), code, reason, SERVICE, self._clock.now())
         await self._letters.record([letter])
         await message.term()
-
-    async def _applied(self, batch: list[Happening]) -> list[Verdict]:
-        """Apply a batch; when the database refuses its data, one by one, so that only the culprit is refused."""
-        try:
-            return await self._advancer.apply(batch)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            if len(batch) == 1:
-                log.exception("input_refused", job_id=batch[0][0])
-                return [Refused(f"{type(error).__name__}: {error}")]
-            return [verdict for one in batch for verdict in await self._applied([one])]
 
     async def _settle(self, message: Msg, happening: Happening, verdict: Verdict) -> None:
         """Ack what is committed. A plain ack is enough: if it is lost, the second copy is ignored."""

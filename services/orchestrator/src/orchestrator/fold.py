@@ -9,8 +9,8 @@ import msgspec
 
 from contracts.commands import SubmitJob
 from contracts.ids import JobId
-from contracts.jobs import ArticleRequest
-from orchestrator.job import Effect, Ignored, Input, Job, Transition
+from contracts.jobs import ArticleRequest, JobState
+from orchestrator.job import Effect, Ignored, Input, Job, SendStage, StageStatus, Transition
 from orchestrator.machine import decide
 
 Happening = tuple[JobId, Input]
@@ -51,6 +51,14 @@ def fold(rows: Mapping[JobId, Job], batch: Sequence[Happening], now: datetime) -
             if isinstance(happened, SubmitJob):
                 folded.requests[job_id] = happened.request
     return folded
+
+
+def wanted(job: Job, send: SendStage) -> bool:
+    """Whether an attempt that a batch sent out still runs at the end of the batch."""
+    record = job.stages.get(send.stage)
+    if job.state is not JobState.RUNNING or record is None or record.status is not StageStatus.RUNNING:
+        return False
+    return (record.run, record.round, record.attempt) == (send.run, send.round, send.attempt)
 
 
 def _decided(job: Job | None, happened: Input, now: datetime) -> Verdict:

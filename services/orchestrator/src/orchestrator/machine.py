@@ -38,6 +38,7 @@ from contracts.events import (
     Submitted,
 )
 from contracts.jobs import JobState
+from contracts.payloads import Inline
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Verdict
 from contracts.stages import StageId
 from orchestrator.job import (
@@ -85,14 +86,13 @@ STATES: Mapping[JobState | None, Mapping[type[Any], frozenset[JobState]]] = {
 
 def decide(job: Job | None, happened: Input, now: datetime) -> Transition | Ignored:
     """Return what ``happened`` makes of ``job`` (None: unknown), or why it changes nothing."""
-    state = job.state if job is not None else None
-    if type(happened) not in STATES[state]:
+    if job is not None and isinstance(happened, CancelJob | RetryJob) and happened.tenant != job.tenant:
+        return Ignored("other_tenant")
+    if type(happened) not in STATES[job.state if job is not None else None]:
         return Ignored(_refusal(job, happened))
     if job is None:
         assert isinstance(happened, SubmitJob)  # noqa: S101  the table says so
         return _submit(happened, now)
-    if isinstance(happened, CancelJob | RetryJob) and happened.tenant != job.tenant:
-        return Ignored("unknown_job")
     return _HANDLERS[type(happened)](job, happened, now)
 
 
@@ -137,8 +137,10 @@ def _cancel(job: Job, cancel: CancelJob, now: datetime) -> Transition:
     return step.transition()
 
 
-def _retry_job(job: Job, _command: RetryJob, now: datetime) -> Transition:
+def _retry_job(job: Job, retry: RetryJob, now: datetime) -> Transition | Ignored:
     """Go back into the queue; what is done stays done, the rest starts anew."""
+    if retry.run is not None and retry.run != job.run:
+        return Ignored("stale_run")
     step = Step(job, now)
     step.change(
         state=JobState.PENDING,
@@ -225,8 +227,9 @@ def _stale(job: Job, message: StageResult | CommandLost) -> Ignored | None:
 def _done(step: Step, result: StageResult, outcome: StageDone) -> None:
     missing = _missing(result.stage, outcome)
     if missing is not None:
-        close(step, result, "failed", missing, f"the {result.stage.field} stage reported no {missing[8:]}")
-        fail(step, missing, f"the {result.stage.field} stage reported no {missing[8:]}", result.stage)
+        code, reason = f"missing_{missing}", f"the {result.stage.field} stage reported no {missing}"
+        close(step, result, "failed", code, reason)
+        fail(step, code, reason, result.stage)
         return
     record = step.job.stages[result.stage]
     step.record(result.stage, replace(record, status=StageStatus.DONE, finished_at=step.now))
@@ -253,9 +256,11 @@ def _done(step: Step, result: StageResult, outcome: StageDone) -> None:
 def _missing(stage: StageId, outcome: StageDone) -> str | None:
     """Name what a steering stage should have reported and did not."""
     if stage is StageId.QUALITY and outcome.verdict is None:
-        return "missing_verdict"
+        return "verdict"
     if stage is StageId.PUBLISH and outcome.summary is None:
-        return "missing_summary"
+        return "summary"
+    if stage is StageId.PUBLISH and not isinstance(outcome.output, Inline):
+        return "result"
     return None
 
 

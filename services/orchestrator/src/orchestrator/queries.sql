@@ -78,8 +78,10 @@ INSERT INTO jobs.events (job_id, seq, type, at, body)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::json[]);
 
 -- name: drop_unsent
--- Stage commands of stopped jobs that nobody has published yet.
-DELETE FROM jobs.outbox WHERE subject = ANY($1::text[]);
+-- Stage commands of stopped jobs that nobody has published yet. Locked in one order everywhere, as jobs are.
+DELETE FROM jobs.outbox WHERE id = ANY(ARRAY(
+    SELECT id FROM jobs.outbox WHERE subject = ANY($1::text[]) ORDER BY id FOR UPDATE
+));
 
 -- name: requests
 -- What clients asked for, to go into stage commands.
@@ -121,9 +123,9 @@ SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 20
 
 -- name: delete_finished
 -- Jobs that ended before $1, a few at a time so that locks stay short.
-DELETE FROM jobs.jobs WHERE job_id IN (
+DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
     SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
-);
+));
 
 -- name: record_durations
 -- Median and 90th percentile of each stage's latest 200 successful attempts.
@@ -142,6 +144,7 @@ CROSS JOIN LATERAL (
     WHERE r.stage = known.stage AND r.status = 'done' ORDER BY finished_at DESC LIMIT 200
 ) AS latest
 GROUP BY stage
+ORDER BY stage -- so that replicas that compute at once lock alike
 ON CONFLICT (stage) DO UPDATE SET
     median_seconds = excluded.median_seconds, p90_seconds = excluded.p90_seconds, samples = excluded.samples,
     computed_at = excluded.computed_at;
@@ -162,12 +165,14 @@ ORDER BY r.started_at LIMIT 500;
 SELECT msg_id FROM jobs.outbox WHERE msg_id = ANY($1::text[]);
 
 -- name: counts
--- For the gauges: waiting, running, and how long the oldest running job has run.
+-- For the gauges: waiting, running, and how long the oldest running job has held its slot (a retried job started earlier).
 SELECT
     count(*) FILTER (WHERE state = 'pending')::int AS pending,
     count(*) FILTER (WHERE state = 'running')::int AS running,
-    coalesce(max(extract(epoch FROM $1 - admitted.at)) FILTER (WHERE state = 'running'), 0)::float8 AS oldest
-FROM jobs.jobs CROSS JOIN LATERAL (SELECT started_at AS at) AS admitted
+    coalesce(
+        max(extract(epoch FROM $1 - (doc ->> 'admitted_at')::timestamptz)) FILTER (WHERE state = 'running'), 0
+    )::float8 AS oldest
+FROM jobs.jobs
 WHERE state IN ('pending', 'running');
 
 -- name: record_dead_letters

@@ -20,7 +20,7 @@ from contracts.commands import SubmitJob
 from contracts.ids import JobId
 from contracts.payloads import Payload
 from contracts.stages import STAGES, StageId
-from orchestrator.fold import Folded, Happening, Refused, Verdict, fold
+from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
 from orchestrator.job import Admit, CommandLost, Emit, Job, SendStage, StopStages
 from orchestrator.messages import Material, OutputKey, event_message, job_stage_subjects, stage_message
 from orchestrator.schedule import Candidate, pick
@@ -147,18 +147,18 @@ class JobStore:
         return {job.job_id: job for job in jobs}
 
     async def _messages(self, connection: Any, folded: Folded, repeat: str) -> list[Outgoing]:
-        """Return the batch's messages in the order in which they were decided. Stopped jobs start nothing."""
+        """Return the batch's messages in the order in which they were decided; no command that it made moot."""
         sends = [
             (job_id, send)
             for job_id, send in of_kind(folded.effects, SendStage)
-            if not folded.jobs[job_id].finished
+            if wanted(folded.jobs[job_id], send)
         ]
         material = await self._material(connection, folded.jobs, sends)
         messages = []
         for job_id, effect in folded.effects:
             if isinstance(effect, Emit):
                 messages.append(event_message(effect.event))
-            elif isinstance(effect, SendStage) and not folded.jobs[job_id].finished:
+            elif isinstance(effect, SendStage) and wanted(folded.jobs[job_id], effect):
                 again = repeat if effect.repeated else ""
                 messages.append(stage_message(folded.jobs[job_id], effect, material, again))
         return messages

@@ -18,6 +18,18 @@ def block_sentences(block: Block) -> tuple[Sentence, ...]:
     return block.items if isinstance(block, BulletList) else ()
 
 
+def table_claim(table: Table) -> Sentence:
+    """Return what a table claims as one sentence, with the table's sources."""
+    cells = " ".join(cell for row in (table.header, *table.rows) for cell in row)
+    return Sentence(text=cells, source_ids=table.source_ids)
+
+
+def section_claims(section: Section) -> Iterator[Sentence]:
+    """Yield a section's sentences, and its tables as one each."""
+    for block in section.blocks:
+        yield from (table_claim(block),) if isinstance(block, Table) else block_sentences(block)
+
+
 def section_sentences(section: Section) -> Iterator[Sentence]:
     """Yield a section's sentences."""
     for block in section.blocks:
@@ -46,6 +58,15 @@ def draft_sentences(draft: Draft) -> Iterator[Sentence]:
     yield from answers(draft.paa)
 
 
+def draft_claims(draft: Draft) -> Iterator[Sentence]:
+    """Yield what a draft claims in reading order: sentences that are no connectives, and tables."""
+    bodies = (claim for section in draft.sections for claim in section_claims(section))
+    asked = (*answers(draft.faq), *answers(draft.paa))
+    for sentence in (*draft.direct_answer, *draft.intro, *bodies, *draft.takeaways, *asked):
+        if not sentence.connective:
+            yield sentence
+
+
 def words(sentences: Iterable[Sentence]) -> int:
     """Return how many words the sentences have."""
     return sum(len(sentence.text.split()) for sentence in sentences)
@@ -53,16 +74,21 @@ def words(sentences: Iterable[Sentence]) -> int:
 
 def without(draft: Draft, keep: Keep) -> Draft:
     """Return the draft with only the sentences that ``keep`` says; what becomes empty is left out."""
-    sections = (_section_without(section, keep) for section in draft.sections)
     return msgspec.structs.replace(
         draft,
         direct_answer=_kept(draft.direct_answer, keep),
         intro=_kept(draft.intro, keep),
-        sections=tuple(section for section in sections if section.blocks),
+        sections=tuple(sections_without(draft.sections, keep).values()),
         takeaways=_kept(draft.takeaways, keep),
         faq=items_without(draft.faq, keep),
         paa=items_without(draft.paa, keep),
     )
+
+
+def sections_without(sections: Iterable[Section], keep: Keep) -> dict[int, Section]:
+    """Return what is left of sections, by the place where they stood."""
+    left = ((place, _section_without(section, keep)) for place, section in enumerate(sections))
+    return {place: section for place, section in left if section.blocks}
 
 
 def items_without(items: Iterable[QuestionAnswer], keep: Keep) -> tuple[QuestionAnswer, ...]:
@@ -78,7 +104,7 @@ def _section_without(section: Section, keep: Keep) -> Section:
 
 def _block_without(block: Block, keep: Keep) -> Block | None:
     if isinstance(block, Table):
-        return block
+        return block if keep(table_claim(block)) else None
     kept = _kept(block_sentences(block), keep)
     if all(sentence.connective for sentence in kept):
         return None

@@ -6,9 +6,26 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from contracts.articles import Article, Citation, InternalLink, QuestionAnswer, Sentence, TocEntry
+from contracts.articles import (
+    Article,
+    Citation,
+    Draft,
+    InternalLink,
+    QuestionAnswer,
+    Section,
+    Sentence,
+    TocEntry,
+)
 from contracts.stages import QualityInput
-from stage_workers.article_text import answers, draft_sentences, items_without, without
+from stage_workers.article_text import (
+    answers,
+    draft_claims,
+    items_without,
+    section_text,
+    sections_without,
+    without,
+)
+from stage_workers.contents import entries
 
 
 def assemble(inp: QualityInput) -> Article:
@@ -20,11 +37,11 @@ def assemble(inp: QualityInput) -> Article:
         return sentence.text not in lost and not verified.keys().isdisjoint(sentence.source_ids)
 
     draft = msgspec.structs.replace(without(inp.draft, keep), faq=(), paa=())
-    moved = _moves([section.heading for section in inp.draft.sections], [s.heading for s in draft.sections])
+    moved = {before: now for now, before in enumerate(sections_without(inp.draft.sections, keep))}
     faq, paa = items_without(inp.faq.faq, keep), items_without(inp.faq.paa, keep)
     return Article(
         draft=draft,
-        citations=_numbered((*draft_sentences(draft), *_answered(faq, paa)), verified),
+        citations=_numbered((*draft_claims(draft), *_answered(faq, paa)), verified),
         internal_links=_links(inp.internal_links.links, moved),
         toc=_entries(inp.table_of_contents.entries, moved),
         faq=faq,
@@ -38,19 +55,35 @@ def assemble(inp: QualityInput) -> Article:
     )
 
 
+def revised(article: Article, draft: Draft) -> Article:
+    """Return the article with another draft in place of its own: only claims whose sources the article cites, the
+    table of contents made anew, links where their words still stand."""
+    verified = {citation.source_id: citation for citation in article.citations}
+    kept = without(draft, lambda claim: not verified.keys().isdisjoint(claim.source_ids))
+    kept = msgspec.structs.replace(kept, faq=(), paa=(), generator=article.draft.generator)
+    claims = (*draft_claims(kept), *_answered(article.faq, article.paa))
+    return msgspec.structs.replace(
+        article,
+        draft=kept,
+        citations=_numbered(claims, verified),
+        internal_links=tuple(_links_found(article.internal_links, kept.sections)),
+        toc=entries(kept.sections),
+    )
+
+
+def _links_found(links: Iterable[InternalLink], sections: Sequence[Section]) -> Iterable[InternalLink]:
+    taken: set[int] = set()
+    for link in links:
+        texts = enumerate(map(section_text, sections))
+        places = [place for place, text in texts if link.anchor_text in text and place not in taken]
+        if places:
+            place = link.section if link.section in places else places[0]
+            taken.add(place)
+            yield msgspec.structs.replace(link, section=place)
+
+
 def _answered(*lists: Sequence[QuestionAnswer]) -> Iterable[Sentence]:
     return (sentence for items in lists for sentence in answers(items))
-
-
-def _moves(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:
-    """Return where each section that is still there went: empty ones were left out, the order stays."""
-    moves: dict[int, int] = {}
-    place = 0
-    for number, heading in enumerate(before):
-        if place < len(after) and after[place] == heading:
-            moves[number] = place
-            place += 1
-    return moves
 
 
 def _links(links: Iterable[InternalLink], moved: dict[int, int]) -> tuple[InternalLink, ...]:

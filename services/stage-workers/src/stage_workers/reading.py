@@ -20,9 +20,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def notes(self) -> tuple[str, ...]:
         """Return a line for each page that could not be read."""
-        return tuple(
-            f"{url}: not read, {failure.reason} ({failure.code})" for url, failure in self.failures.items()
-        )
+        return tuple(f"not read: {failure.reason} ({failure.code})" for failure in self.failures.values())
 
 
 async def read_page(url: str, ctx: StageContext) -> Page:

@@ -53,7 +53,7 @@ async def run(
         js = client.jetstream()
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
-        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent))
+        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
         ports = Ports(
             model=ExtractiveModel(),
             images=CardPainter(),

@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Who searches: site ranks the company's own pages."""
     user_agent: str = "blog-writer/0.1"
     """How page requests introduce themselves; robots.txt rules are looked up by its first word."""
+    page_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20
+    """Time for reading one page, redirects included."""
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 

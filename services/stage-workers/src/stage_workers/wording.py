@@ -7,6 +7,8 @@ _LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,2000}(?:\s\"[^\"]{0,200}\
 _EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|>])")
 _MARK = re.compile(r"(?:#{1,6}|[-*+•>]|\d{1,3}[.)])\s+")
+_CLAUSE_END = re.compile(r"(?<=[.!?])(?=\s)|[,;:](?=\s)|\s[–—](?=\s)")
+_MOST_OF_IT = 0.6
 _RULE_CHARACTERS = frozenset(" \t|:-")
 
 
@@ -39,6 +41,16 @@ def clip(text: str, limit: int) -> str:
         return text
     head = text[: limit + 1].rpartition(" ")[0]
     return (head or text[:limit]).rstrip(" ,;:–-")
+
+
+def clip_clause(text: str, limit: int) -> str:
+    """Return ``text`` cut to at most ``limit`` characters where a sentence or a clause ends, if that keeps the most
+    of it; else at a word's end."""
+    if len(text) <= limit:
+        return text
+    ends = [found.start() for found in _CLAUSE_END.finditer(text, 0, limit + 2)]
+    longest = max((end for end in ends if end <= limit), default=0)
+    return text[:longest] if longest >= _MOST_OF_IT * limit else clip(text, limit)
 
 
 def _without_mark(line: str) -> str:

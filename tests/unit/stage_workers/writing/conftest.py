@@ -87,10 +87,10 @@ class Site:
         self.fetched.append(url)
         if url in self.failures:
             code, transient = self.failures[url]
-            raise FetchFailed(url, code, f"it says {code}", transient=transient)
+            raise FetchFailed(url, code, f"{url}: it says {code}", transient=transient)
         found = self.pages.get(url) or self.pages.get(url.rstrip("/") + "/")
         if found is None:
-            raise FetchFailed(url, "http_404", "there is no such page", transient=False)
+            raise FetchFailed(url, "http_404", f"{url}: there is no such page", transient=False)
         return found
 
     async def sitemap(self, site, *, limit):  # noqa: ARG002 - the port's signature

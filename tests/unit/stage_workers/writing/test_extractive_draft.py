@@ -71,7 +71,7 @@ def test_the_direct_answer_has_forty_to_sixty_words_and_names_the_keyword(task):
 def test_a_keyword_that_no_page_covers_is_not_claimed_to_be_covered(make):
     draft = compose(make.write_draft("bicycle lubrication", make.bicycle_pages()), "extractive")
     assert draft.direct_answer[0].connective
-    assert draft.direct_answer[0].text.startswith("The pages do not speak of bicycle lubrication")
+    assert draft.direct_answer[0].text.startswith("The pages do not speak of “bicycle lubrication”")
     assert all(not sentence.connective for sentence in draft.direct_answer[1:])
     assert draft.headline == "Bicycle lubrication: related answers"
     assert "No page" in draft.teaser

@@ -37,6 +37,14 @@ def test_files_and_forms_are_no_pages(path):
     assert not addresses.is_page(HOME + path)
 
 
+@pytest.mark.parametrize("link", ["http://[bad", "http://\u2100.test/", ""])
+def test_links_that_are_no_address_belong_nowhere_and_break_nothing(link):
+    assert not addresses.is_page(link)
+    assert not addresses.is_same_site(link, HOME)
+    assert addresses.without_fragment(link) == link
+    assert addresses.choose([link, f"{HOME}about"], HOME, "chain")[0] == f"{HOME}about"
+
+
 def test_pages_about_the_keyword_are_read_first_and_not_all_of_them():
     urls = [f"{HOME}blog/post-{n}" for n in range(30)] + [
         f"{HOME}blog/bicycle-chain",

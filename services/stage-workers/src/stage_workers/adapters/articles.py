@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.errors import ObjectMissing, StoreUnavailable
 from chassis.objects import ObjectStore
 from stage_workers.errors import Transient
 
@@ -17,7 +18,7 @@ class StoredArticles:
         """See ArticleStore."""
         try:
             await self._objects.put(key, data, content_type)
-        except (OSError, RuntimeError) as error:
-            raise Transient("store_unavailable", f"the article store did not take {key}: {error}") from error
+        except (StoreUnavailable, ObjectMissing) as error:
+            raise Transient("store_unavailable", str(error)) from error
         job_id, _, name = key.partition("/")
         return f"{self._public_url}/jobs/{job_id}/files/{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import datetime
 from typing import Any
@@ -16,14 +17,19 @@ from lxml.etree import ParserError
 from stage_workers.ports import Page
 
 MOST_LINKS = 500
+LONGEST_FACT = 500
+"""Characters of a title, a name or a description."""
+JSON_DEPTH = 20
+_LARGEST_NUMBER = 2**53
 _HIDDEN = "//*[@hidden or @aria-hidden='true' or contains(translate(@style, ' ', ''), 'display:none')]"
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 
 
 class Facts(msgspec.Struct):
     """What trafilatura finds about a page."""
 
-    title: str = ""
+    title: str | None = None
     author: str | None = None
     sitename: str | None = None
     date: str | None = None
@@ -43,12 +49,14 @@ def read_page(url: str, html: str, fetched_at: datetime) -> Page | None:
     facts = _facts(html, url)
     return Page(
         url=url,
-        title=_first(tree.xpath("//title/text()")) or facts.title,
+        title=_first(tree.xpath("//title/text()")) or _short(facts.title),
         text=text,
-        description=_first(tree.xpath("//meta[@name='description']/@content")) or facts.description or "",
-        language=language or None,
-        author=facts.author,
-        site_name=_first(tree.xpath("//meta[@property='og:site_name']/@content")) or facts.sitename,
+        description=_first(tree.xpath("//meta[@name='description']/@content")) or _short(facts.description),
+        language=_short(language) or None,
+        author=_short(facts.author) or None,
+        site_name=_first(tree.xpath("//meta[@property='og:site_name']/@content"))
+        or _short(facts.sitename)
+        or None,
         published=facts.date,
         links=links,
         json_ld=json_ld,
@@ -77,16 +85,21 @@ def _text(html: str) -> str:
         "favor_recall": True,
     }
     text = trafilatura.extract(html, **options) or trafilatura.html2txt(html) or ""
-    return _ZERO_WIDTH.sub("", text).strip()
+    return _ZERO_WIDTH.sub("", _UNPRINTABLE.sub(" ", text)).strip()
 
 
 def _facts(html: str, url: str) -> Facts:
-    found: Any = trafilatura.extract_metadata(html, default_url=url)
+    """A date only where the page states it as its own: the library would else take a year from the text."""
+    found: Any = trafilatura.extract_metadata(html, default_url=url, extensive=False)
     return msgspec.convert(found, Facts, from_attributes=True) if found is not None else Facts()
 
 
 def _first(values: list[str]) -> str:
-    return " ".join(str(values[0]).split()) if values else ""
+    return _short(str(values[0])) if values else ""
+
+
+def _short(text: str | None) -> str:
+    return " ".join(_UNPRINTABLE.sub(" ", text or "").split())[:LONGEST_FACT]
 
 
 def _links(tree: Any, url: str) -> tuple[str, ...]:
@@ -111,7 +124,22 @@ def _json_ld(tree: Any) -> tuple[dict[str, Any], ...]:
                 objects += (
                     [part for part in graph if isinstance(part, dict)] if isinstance(graph, list) else [item]
                 )
-    return tuple(objects)
+    return tuple(_plain(each) for each in objects)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Return JSON that can be written again anywhere: texts printable, nothing nested without end."""
+    if depth > JSON_DEPTH:
+        return None
+    if isinstance(value, str):
+        return _UNPRINTABLE.sub(" ", value)
+    if isinstance(value, list):
+        return [_plain(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {_UNPRINTABLE.sub(" ", key): _plain(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, (int, float)):
+        return value if math.isfinite(value) and abs(value) <= _LARGEST_NUMBER else None
+    return value
 
 
 def _drop_hidden(tree: Any) -> None:

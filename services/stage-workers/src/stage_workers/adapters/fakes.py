@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import urldefrag
 
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import (
@@ -24,8 +25,8 @@ T = TypeVar("T")
 STARTED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # The smallest PNG: one transparent pixel.
 PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
 )
 
 
@@ -40,7 +41,7 @@ class MemoryPages:
     async def page(self, url: str) -> Page:
         """Return the page under this address, else fail with ``http_404``."""
         self.fetched.append(url)
-        found = self.pages.get(url)
+        found = self.pages.get(urldefrag(url)[0])
         if found is None:
             raise FetchFailed(url, "http_404", f"{url} answered 404", transient=False)
         if isinstance(found, FetchFailed):

@@ -9,7 +9,8 @@ import asyncio
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -18,11 +19,13 @@ import msgspec
 from stage_workers.errors import FetchFailed
 
 TOTAL_SECONDS = 20.0
-"""For everything: connecting, redirects, headers, body."""
+"""For everything: connecting, redirects, headers, body; unless the caller says otherwise."""
 MOST_BYTES = 5 * 1024 * 1024
 """Of a decoded body."""
 MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""What a resolver says of names that do not exist; other failures of it may pass."""
 _DECODERS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -37,26 +40,29 @@ class Fetched(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def new_client(user_agent: str) -> httpx.AsyncClient:
-    """Return the client that all page requests go through."""
+def new_client(user_agent: str, seconds: float = TOTAL_SECONDS) -> httpx.AsyncClient:
+    """Return the client that all page requests go through. Its own limits are reached before ``seconds``: what
+    it gives up itself, it closes itself."""
     return httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
-        timeout=httpx.Timeout(10.0, connect=5.0),
+        timeout=httpx.Timeout(seconds / 2, connect=seconds / 4),
         limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),
         headers={"User-Agent": user_agent, "Accept-Encoding": "identity", "Accept": "text/html,*/*;q=0.5"},
     )
 
 
-async def get(client: httpx.AsyncClient, url: str) -> Fetched:
+Turn = Callable[[str], AbstractAsyncContextManager[None]]
+"""What is entered around each single request of a redirect chain: it may wait, or raise FetchFailed."""
+
+
+async def get(client: httpx.AsyncClient, url: str, turn: Turn, seconds: float = TOTAL_SECONDS) -> Fetched:
     """Return the answer at ``url``. Raises FetchFailed with a code that says why there is none."""
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            return await _follow(client, url)
+        async with asyncio.timeout(seconds):
+            return await _follow(client, url, turn)
     except TimeoutError as error:
-        raise FetchFailed(
-            url, "timeout", f"{url} did not answer in {TOTAL_SECONDS:.0f} s", transient=True
-        ) from error
+        raise FetchFailed(url, "timeout", f"{url} did not answer in {seconds:g} s", transient=True) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise FetchFailed(
             url, "invalid_url", f"{url} is no address to read: {error}", transient=False
@@ -67,20 +73,30 @@ async def get(client: httpx.AsyncClient, url: str) -> Fetched:
         raise _connection_failure(url, error) from error
 
 
-async def _follow(client: httpx.AsyncClient, url: str) -> Fetched:
+async def _follow(client: httpx.AsyncClient, url: str, turn: Turn) -> Fetched:
     seen = [url]
     while True:
-        async with client.stream("GET", seen[-1]) as response:
+        async with turn(seen[-1]), client.stream("GET", seen[-1]) as response:
             location = response.headers.get("location")
             if response.status_code not in _REDIRECTS or not location:
                 return await _read(response, str(response.url))
+        seen.append(_target(seen, location))
+
+
+def _target(seen: list[str], location: str) -> str:
+    """Return where a redirect leads. Raises FetchFailed when it leads nowhere, or on and on."""
+    url = seen[0]
+    try:
         target = urljoin(seen[-1], location)
-        if urlsplit(target).scheme not in {"http", "https"}:
-            raise FetchFailed(url, "invalid_url", f"{url} redirects to {target[:200]}", transient=False)
-        if target in seen or len(seen) > MOST_REDIRECTS:
-            reason = f"{url} redirects more than {MOST_REDIRECTS} times or in a circle"
-            raise FetchFailed(url, "too_many_redirects", reason, transient=False)
-        seen.append(target)
+        known = urlsplit(target).scheme in {"http", "https"}
+    except ValueError:
+        target, known = location, False
+    if not known:
+        raise FetchFailed(url, "invalid_url", f"{url} redirects to {target[:200]}", transient=False)
+    if target in seen or len(seen) > MOST_REDIRECTS:
+        reason = f"{url} redirects more than {MOST_REDIRECTS} times or in a circle"
+        raise FetchFailed(url, "too_many_redirects", reason, transient=False)
+    return target
 
 
 async def _read(response: httpx.Response, url: str) -> Fetched:
@@ -117,10 +133,14 @@ def _connection_failure(url: str, error: httpx.HTTPError) -> FetchFailed:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            return FetchFailed(url, "dns", f"the name in {url} is not known", transient=True)
+            passing = cause.errno not in _UNKNOWN_NAME
+            return FetchFailed(
+                url, "dns", f"the name in {url} cannot be resolved: {cause}", transient=passing
+            )
         if isinstance(cause, ssl.SSLError):
             return FetchFailed(url, "tls", f"{url} has no valid certificate: {cause}", transient=False)
         cause = cause.__cause__ or cause.__context__
-    return FetchFailed(
-        url, "connect", f"{url} cannot be reached: {str(error) or type(error).__name__}", transient=True
-    )
+    reason = str(error) or type(error).__name__
+    if isinstance(error, httpx.ProtocolError):
+        return FetchFailed(url, "protocol", f"{url} does not answer in HTTP: {reason}", transient=True)
+    return FetchFailed(url, "connect", f"{url} cannot be reached: {reason}", transient=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import bm25s
@@ -17,13 +18,16 @@ log = logs.get_logger(__name__)
 MOST_PAGES = 40
 """Pages of a site that are read for searching."""
 SNIPPET_CHARACTERS = 240
+_WORD = re.compile(r"\b\w\w+\b")
+"""What the index counts as a word."""
 
 
 class Index(msgspec.Struct, frozen=True):
     """Pages and their BM25 weights."""
 
     pages: tuple[Page, ...]
-    weights: bm25s.BM25
+    weights: bm25s.BM25 | None
+    """None without pages."""
 
 
 class SiteSearch:
@@ -37,7 +41,8 @@ class SiteSearch:
         self._index: tuple[tuple[str, ...], Index] | None = None
 
     async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
-        """See SearchEngine. Raises Transient when no page can be read now."""
+        """See SearchEngine. Raises Transient when no page can be read now; a site that can't be read at all has no
+        hits."""
         wanted = (pages or (site,))[:MOST_PAGES]
         index = await self._of(wanted)
         return await asyncio.to_thread(_hits, index, query, limit)
@@ -58,19 +63,29 @@ class SiteSearch:
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, FetchFailed):
                 raise result
-        if not pages:
+        if not pages and any(isinstance(each, FetchFailed) and each.transient for each in results):
             raise Transient("site_unreadable", f"none of the site's {len(wanted)} pages could be read")
         return await asyncio.to_thread(_indexed, pages)
 
 
 def _indexed(pages: tuple[Page, ...]) -> Index:
+    texts = [(page, _words(page)) for page in pages]
+    speaking = [(page, words) for page, words in texts if _WORD.search(words)]
+    if not speaking:
+        return Index((), None)
     weights = bm25s.BM25()
-    texts = [f"{page.title} {page.title} {page.description} {page.text}" for page in pages]
-    weights.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
-    return Index(pages, weights)
+    tokens = bm25s.tokenize([words for _, words in speaking], stopwords=None, show_progress=False)
+    weights.index(tokens, show_progress=False)
+    return Index(tuple(page for page, _ in speaking), weights)
+
+
+def _words(page: Page) -> str:
+    return f"{page.title} {page.title} {page.description} {page.text}"
 
 
 def _hits(index: Index, query: str, limit: int) -> tuple[Hit, ...]:
+    if index.weights is None:
+        return ()
     tokens = bm25s.tokenize([query], stopwords=None, show_progress=False)
     count = min(limit, len(index.pages))
     numbers, scores = index.weights.retrieve(tokens, k=count, show_progress=False)

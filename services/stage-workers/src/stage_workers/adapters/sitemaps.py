@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import zlib
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from usp.web_client.abstract_client import (
     WebClientErrorResponse,
 )
 
-from stage_workers.adapters.http_get import Fetched
+from stage_workers.adapters.http_get import MOST_BYTES, Fetched
 from stage_workers.errors import FetchFailed
 
 Get = Callable[[str], Awaitable[Fetched]]
@@ -23,6 +25,7 @@ Get = Callable[[str], Awaitable[Fetched]]
 MOST_DOCUMENTS = 20
 """Sitemap files read for one site: indexes may name thousands."""
 TOTAL_SECONDS = 30.0
+_GZIP_MARK = b"\x1f\x8b"
 
 
 async def addresses(get: Get, origin: str, named: tuple[str, ...], limit: int) -> tuple[str, ...]:
@@ -31,15 +34,22 @@ async def addresses(get: Get, origin: str, named: tuple[str, ...], limit: int) -
     client = _Client(get, loop)
     found: dict[str, None] = {}
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            for url in named or (f"{origin}/sitemap.xml",):
-                pages = await asyncio.to_thread(_pages, client, url, limit)
-                found |= dict.fromkeys(
-                    page for page in pages if urlsplit(page).netloc == urlsplit(origin).netloc
-                )
-    except TimeoutError:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TOTAL_SECONDS):
+                for url in named[:MOST_DOCUMENTS] or (f"{origin}/sitemap.xml",):
+                    pages = await asyncio.to_thread(_pages, client, url, limit)
+                    found |= dict.fromkeys(page for page in pages if _host(page) == _host(origin))
+    finally:
         client.stop()
     return tuple(found)[:limit]
+
+
+def _host(url: str) -> str:
+    """Return the host and port; nothing of an address that is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def _pages(client: _Client, url: str, limit: int) -> list[str]:
@@ -76,7 +86,17 @@ class _Client(AbstractWebClient):
             fetched = asyncio.run_coroutine_threadsafe(_await(self._get(url)), self._loop).result()
         except FetchFailed as error:
             return WebClientErrorResponse(error.reason, retryable=False)
+        if fetched.body.startswith(_GZIP_MARK) and not _unpacks_small(fetched.body):
+            return WebClientErrorResponse("the sitemap is too large or no gzip", retryable=False)
         return _Response(fetched)
+
+
+def _unpacks_small(data: bytes) -> bool:
+    """Whether packed data stays within what is read of a page: the library would take twenty times as much."""
+    try:
+        return len(zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, MOST_BYTES + 1)) <= MOST_BYTES
+    except zlib.error:
+        return False
 
 
 async def _await(action: Awaitable[Fetched]) -> Fetched:

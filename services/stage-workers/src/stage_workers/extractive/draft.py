@@ -8,6 +8,7 @@ from stage_workers.extractive import body, direct_answer, introduction, question
 from stage_workers.extractive.feedback import choices
 from stage_workers.extractive.headline import with_titles
 from stage_workers.extractive.ledger import Ledger
+from stage_workers.extractive.retelling import without_retelling
 from stage_workers.extractive.topics import Topic, gather, is_covered, sentences
 from stage_workers.tasks import WriteDraft
 from stage_workers.wording import plain, word_count
@@ -32,7 +33,11 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     words = round(task.brief.word_target * chosen.stretch)
     built = body.build(ranked, body.most_sections(topics), words, language, ledger)
     picked = sections.in_reading_order([topic for topic, _ in built])
-    parts = body.with_list([part for topic in picked for other, part in built if other is topic], language)
+    ordered = [part for topic in picked for other, part in built if other is topic]
+    parts = body.with_list(without_retelling(ordered, language), language)
+    if not parts:
+        reason = "the pages hold too few words on one subject for a single section: name pages in source_urls"
+        raise Permanent("too_little_material", reason)
     rest = [topic for topic in topics if topic not in picked]
     asked = [section.heading for section in parts]
     faq, paa = _ask(rest, picked, language, ledger, asked)
@@ -42,7 +47,7 @@ def compose(task: WriteDraft, generator: str) -> Draft:
         direct_answer=answer,
         intro=intro,
         sections=tuple(parts),
-        takeaways=introduction.take_away(topics, keyword, language, ledger),
+        takeaways=introduction.take_away(topics, keyword, language, ledger, task.company.name),
         faq=tuple(faq),
         paa=tuple(paa),
         generator=generator,

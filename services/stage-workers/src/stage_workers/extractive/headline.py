@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from contracts.articles import Draft
-from stage_workers.article_text import draft_sentences
+from stage_workers.article_text import draft_claims
 from stage_workers.extractive.phrases import phrases
 from stage_workers.tasks import WriteDraft
 from stage_workers.wording import clip
@@ -15,7 +15,7 @@ _LONGEST = 70
 
 def with_titles(draft: Draft, task: WriteDraft, *, covered: bool) -> Draft:
     """Return the draft with headline and teaser. ``covered``: whether the sources speak of the keyword."""
-    cited = {source_id for sentence in draft_sentences(draft) for source_id in sentence.source_ids}
+    cited = {source_id for claim in draft_claims(draft) for source_id in claim.source_ids}
     used = [source for source in task.sources if source.source_id in cited]
     own = all(source.kind == "company" for source in used)
     gaps = {

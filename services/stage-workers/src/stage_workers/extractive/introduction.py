@@ -37,14 +37,19 @@ def introduce(
     return tuple(best.topic.sentence(text) for text in best.texts)
 
 
-def take_away(topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger) -> tuple[Sentence, ...]:
-    """Return up to five short sentences that the article has not used, each of another topic."""
+def take_away(
+    topics: Sequence[Topic], keyword: str, language: str, ledger: Ledger, company: str
+) -> tuple[Sentence, ...]:
+    """Return up to five short sentences that the article has not used, each of another topic; none that speaks of
+    the company, which is nothing to take away."""
     known, threshold = phrases(language), relevant(topics)
     found = windows(topics, keyword, language, known, ledger, _TAKEAWAY_MOST)
     chosen: list[Sentence] = []
     seen: set[tuple[int, int]] = set()
     for window in found:
         if window.topic.score < threshold or not _is_single(window, known):
+            continue
+        if company.casefold() in window.texts[0].casefold():
             continue
         if window.topic.place not in seen and ledger.is_fresh(window.texts[0]):
             seen.add(window.topic.place)

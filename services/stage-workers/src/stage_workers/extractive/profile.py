@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from stage_workers.blocks import read
 from stage_workers.extractive.phrases import phrases
 from stage_workers.extractive.sentences import is_boilerplate, is_whole, split
-from stage_workers.extractive.tokens import stop_words
 from stage_workers.site.addresses import kind_of
+from stage_workers.stop_words import stop_words
 from stage_workers.tasks import CompanyFacts, PageText, ProfileCompany
 from stage_workers.wording import word_count
 

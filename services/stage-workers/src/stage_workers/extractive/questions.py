@@ -23,12 +23,14 @@ def ask(
 ) -> list[QuestionAnswer]:
     """Return up to ``count`` questions with answers whose words are unused, and take these words.
 
-    ``known_questions`` (headings, questions asked already) are not asked again."""
+    ``known_questions`` (headings, questions asked already) are not asked again. Questions beside the
+    subject are asked only while there are too few."""
     asked = list(known_questions)
     threshold = relevant(topics)
     found: list[QuestionAnswer] = []
     for question, topic in _candidates(topics, phrases(language)):
-        if len(found) == count or (len(found) >= FAQ_FEWEST + PAA_FEWEST and topic.score < threshold):
+        beside = topic.score < threshold or not topic.on_keyword
+        if len(found) == count or (len(found) >= FAQ_FEWEST + PAA_FEWEST and beside):
             break
         if not is_new(question, asked, _SAME_QUESTION):
             continue
@@ -75,8 +77,12 @@ def _candidates(topics: Sequence[Topic], known: Phrases) -> Iterator[tuple[str, 
 
 
 def _answer(topic: Topic, language: str, ledger: Ledger, *, leans: bool) -> list[str]:
-    """Return the first unused sentences; directly under its question an answer may begin with "It"."""
+    """Return the first unused sentences; directly under its question an answer may begin with "It", and begins
+    with the first sentence: what follows it explains, and does not answer."""
     known = phrases(language)
+    first = next((text for block in topic.blocks for text in sentences(block, language)), "")
+    if leans and not ledger.is_fresh(first):
+        return []
     for block in topic.blocks:
         texts: list[str] = []
         for number, text in enumerate(sentences(block, language)):

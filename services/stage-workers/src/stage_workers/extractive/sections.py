@@ -105,7 +105,7 @@ def _order(topic: Topic) -> tuple[int, int]:
 def _parts(topic: Topic, block: Block, budget: int, language: str, ledger: Ledger) -> list[ArticleBlock]:
     if block.kind == "table":
         header, *rows = block.rows
-        caption = topic.source.title
+        caption = topic.heading or topic.source.title
         ids = (topic.source.source_id,)
         return [Table(caption=caption, header=header, rows=tuple(rows[:_MOST_ROWS]), source_ids=ids)]
     if block.kind == "list":

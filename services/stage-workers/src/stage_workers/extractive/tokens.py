@@ -1,30 +1,12 @@
 """Tokens for ranking: words without stop words, plural and other short endings folded away."""
 
 import re
-from functools import cache
 
-from bm25s import stopwords
+from stage_workers.stop_words import stop_words
 
 _WORD = re.compile(r"\w+")
-_STOP_WORDS = {
-    "en": stopwords.STOPWORDS_EN_PLUS,
-    "de": stopwords.STOPWORDS_GERMAN,
-    "fr": stopwords.STOPWORDS_FRENCH,
-    "es": stopwords.STOPWORDS_SPANISH,
-    "it": stopwords.STOPWORDS_ITALIAN,
-    "nl": stopwords.STOPWORDS_DUTCH,
-    "pt": stopwords.STOPWORDS_PORTUGUESE,
-    "sv": stopwords.STOPWORDS_SWEDISH,
-    "da": stopwords.STOPWORDS_DANISH,
-    "no": stopwords.STOPWORDS_NORWEGIAN,
-}
 _ENDINGS = ("ungen", "ings", "ies", "ung", "ing", "en", "es", "er", "s", "n", "e", "y")
 _SHORTEST_STEM = 4
-
-
-@cache
-def stop_words(language: str) -> frozenset[str]:
-    return frozenset(_STOP_WORDS.get(language.split("-", maxsplit=1)[0].lower(), ()))
 
 
 def tokens(text: str, language: str) -> list[str]:

@@ -34,6 +34,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     heading: str
     blocks: tuple[Block, ...]
     score: float = 0.0
+    on_keyword: bool = False
+    """Itself, not only its page, holds a word of the keyword."""
     from_questions_page: bool = False
     """Its page is a list of questions with short answers."""
 
@@ -55,9 +57,11 @@ def gather(
         topics += _of_source(number, source, language, known)
     ranked = scores([f"{topic.heading} {topic.words()}" for topic in topics], keyword, language)
     pages = _page_scores(topics, keyword, language)
+    wanted = set(tokens(keyword, language))
     return [
         msgspec.structs.replace(
             topic,
+            on_keyword=not wanted.isdisjoint(tokens(f"{topic.heading} {topic.words()}", language)),
             score=_weight(topic.source.url, company) * (_own(topic, score, keyword) + pages[topic.place[0]]),
         )
         for topic, score in zip(topics, ranked, strict=True)

@@ -8,8 +8,8 @@ from itertools import combinations
 
 from rapidfuzz import fuzz
 
-from contracts.articles import Finding
-from stage_workers.article_text import section_text
+from contracts.articles import Finding, Section
+from stage_workers.article_text import section_claims
 from stage_workers.scoring.material import Material
 
 SAME_HEADING = 92.0
@@ -21,10 +21,14 @@ def duplicate_sections(material: Material) -> Iterator[Finding]:
     """Two sections must not have the same heading or say the same."""
     for one, other in combinations(material.article.draft.sections, 2):
         headings = fuzz.ratio(one.heading.casefold(), other.heading.casefold())
-        texts = fuzz.token_sort_ratio(section_text(one), section_text(other))
+        texts = fuzz.token_sort_ratio(_claims(one), _claims(other))
         if headings >= SAME_HEADING or texts >= SAME_TEXT:
             message = f"“{one.heading}” and “{other.heading}” are the same"
             yield Finding(code="duplicate_section", message=message, critical=True, where=other.heading)
+
+
+def _claims(section: Section) -> str:
+    return " ".join(claim.text for claim in section_claims(section))
 
 
 def repeated_sentences(material: Material) -> Iterator[Finding]:

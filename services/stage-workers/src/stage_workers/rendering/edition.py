@@ -20,6 +20,7 @@ class Labels(msgspec.Struct, frozen=True):
     faq: str
     paa: str
     sources: str
+    source: str
     by: str
     minutes: str
     home: str

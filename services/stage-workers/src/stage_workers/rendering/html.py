@@ -66,7 +66,8 @@ def fragment(edition: Edition) -> str:
             images=pictures,
             middle=len(article.draft.sections) // 2,
             text=lambda sentences: _texts(sentences, numbers),
-            linked=lambda sentences, section: _texts(sentences, numbers, links.get(section)),
+            marks=lambda claim: _marks(claim.source_ids, numbers),
+            linked=lambda sentences, section: _texts(sentences, numbers, links, section),
             outside=lambda url: not _same_site(url, edition.company_url),
         )
     )
@@ -103,28 +104,35 @@ def _join(parts: Iterable[Markup]) -> Markup:
 
 
 def _texts(
-    sentences: Sequence[Sentence], numbers: dict[str, int], link: InternalLink | None = None
+    sentences: Sequence[Sentence],
+    numbers: dict[str, int],
+    links: dict[int, InternalLink] | None = None,
+    section: int = -1,
 ) -> Markup:
     """Return sentences with their sources as numbered links: ``… [1][3]``.
 
-    Neighbours with the same sources share one mark, after the last of them. The first place of the link's words
-    carries the link.
+    Neighbours with the same sources share one mark, after the last of them. The section's link is taken out of
+    ``links`` by the first place of its words.
     """
+    links = {} if links is None else links
     rendered = []
     for sentence, following in zip(sentences, [*sentences[1:], None], strict=True):
-        before, words, after = ("", "", "") if link is None else sentence.text.partition(link.anchor_text)
-        if link is None or not words:
-            text = escape(sentence.text)
-        else:
-            text = escape(before) + Markup('<a href="{}">{}</a>').format(link.url, words) + escape(after)
-            link = None
+        text = escape(sentence.text)
+        link = links.get(section)
+        if link is not None and link.anchor_text in sentence.text:
+            text = _linked(sentence.text, links.pop(section))
         shared = following is not None and following.source_ids == sentence.source_ids
-        rendered.append(text if shared else text + _marks(sentence, numbers))
+        rendered.append(text if shared else text + _marks(sentence.source_ids, numbers))
     return _join(rendered)
 
 
-def _marks(sentence: Sentence, numbers: dict[str, int]) -> Markup:
-    cited = sorted({numbers[name] for name in sentence.source_ids if name in numbers})
+def _linked(text: str, link: InternalLink) -> Markup:
+    before, words, after = text.partition(link.anchor_text)
+    return escape(before) + Markup('<a href="{}">{}</a>').format(link.url, words) + escape(after)
+
+
+def _marks(source_ids: Sequence[str], numbers: dict[str, int]) -> Markup:
+    cited = sorted({numbers[name] for name in source_ids if name in numbers})
     marks = [Markup('<a class="citation" href="#source-{0}">[{0}]</a>').format(number) for number in cited]
     return Markup(" ") + Markup("").join(marks) if marks else Markup("")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.articles import ScorePart
-from stage_workers.article_text import section_sentences
+from stage_workers.article_text import section_claims
 from stage_workers.scoring.material import Material, part, share_of
 
 
@@ -17,7 +17,7 @@ def parts(material: Material) -> tuple[ScorePart, ...]:
     backed = sum(bool(cited.intersection(claim.source_ids)) for claim in claims)
     sections = article.draft.sections
     spread = sum(
-        any(cited.intersection(s.source_ids) for s in section_sentences(section)) for section in sections
+        any(cited.intersection(claim.source_ids) for claim in section_claims(section)) for section in sections
     )
     return (
         part("citation_form", 5, orderly, f"{len(numbers)} sources, numbered from 1"),

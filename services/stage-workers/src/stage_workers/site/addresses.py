@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -25,9 +25,14 @@ _SLUG_BREAKS = re.compile(r"[-_+\s]+")
 
 
 def without_fragment(url: str) -> str:
-    """Return the address without its fragment, host in lower case, an empty path as ``/``."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path or "/", parts.query, ""))
+    """Return the address without its fragment, host in lower case, an empty path as ``/``; what is no address as
+    it is."""
+    parts = _split(url)
+    return (
+        url
+        if not parts.netloc
+        else urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path or "/", parts.query, ""))
+    )
 
 
 def is_same_site(url: str, site: str) -> bool:
@@ -37,7 +42,7 @@ def is_same_site(url: str, site: str) -> bool:
 
 def is_page(url: str) -> bool:
     """Say whether the address looks like a page for readers, not like a file, a form or a feed."""
-    parts = urlsplit(url)
+    parts = _split(url)
     names = _names(url)
     is_file = PurePosixPath(parts.path).suffix.lower() in _words().skipped["endings"]
     return parts.scheme in {"http", "https"} and not is_file and _words().skipped["names"].isdisjoint(names)
@@ -85,12 +90,20 @@ def choose(urls: Iterable[str], home: str, keyword: str) -> tuple[str, ...]:
 
 
 def _names(url: str) -> list[str]:
-    path = unquote(urlsplit(url).path).casefold()
+    path = unquote(_split(url).path).casefold()
     return [name.partition(".")[0] for name in path.split("/") if name]
 
 
+def _split(url: str) -> SplitResult:
+    """Return the address's parts, all empty when it is none: pages link to anything."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def _host(url: str) -> str:
-    return urlsplit(url).netloc.lower().removeprefix("www.")
+    return _split(url).netloc.lower().removeprefix("www.")
 
 
 @cache

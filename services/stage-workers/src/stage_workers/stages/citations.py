@@ -8,7 +8,7 @@ from rapidfuzz import fuzz
 
 from contracts.articles import Citation, DroppedClaim, Sentence, Source
 from contracts.stages import CitationsInput, CitationsOutput
-from stage_workers.article_text import draft_sentences
+from stage_workers.article_text import draft_claims
 from stage_workers.outcome import Done, Outcome, Retry
 from stage_workers.ports import Page, StageContext
 from stage_workers.reading import Reading, read_pages
@@ -35,13 +35,11 @@ async def run(inp: CitationsInput, ctx: StageContext) -> Outcome[CitationsOutput
     await ctx.progress(f"{len(verified)} of {len(sources)} sources still say what was quoted")
     dropped = tuple(
         DroppedClaim(text=claim.text, url=_url(claim, sources), reason=_reason(claim, pages))
-        for claim in _claims(draft_sentences(inp.draft))
+        for claim in dict.fromkeys(draft_claims(inp.draft))
         if not any(supported(claim, sources[number], texts[number]) for number in _known(claim, verified))
     )
     lost = {claim.text for claim in dropped}
-    order = _order(
-        (claim for claim in draft_sentences(inp.draft) if claim.text not in lost), verified, sources
-    )
+    order = _order((claim for claim in draft_claims(inp.draft) if claim.text not in lost), verified, sources)
     citations = tuple(_citation(number, sources[name], pages[name]) for number, name in enumerate(order, 1))
     return Done(CitationsOutput(citations=citations, dropped=dropped))
 
@@ -67,10 +65,6 @@ def _quoted(source: Source, text: str) -> bool:
 
 def _only_for_now(reading: Reading) -> bool:
     return bool(reading.failures) and all(failure.transient for failure in reading.failures.values())
-
-
-def _claims(sentences: Iterable[Sentence]) -> dict[Sentence, None]:
-    return dict.fromkeys(sentence for sentence in sentences if not sentence.connective)
 
 
 def _known(claim: Sentence, verified: set[str]) -> list[str]:

@@ -17,6 +17,7 @@ from stage_workers.wording import clip
 
 _SITEMAP_LIMIT = 500
 _MOST_PAGES = 200
+_HOME_LINKS = 100
 _MOST_HEADINGS = 120
 _SUMMARY = 200
 _ABOUT_THE_FIRM = frozenset(("about", "contact", "legal"))
@@ -46,10 +47,9 @@ async def run(inp: CompanyInput, ctx: StageContext) -> Outcome[CompanyOutput]:
 
 def _unreadable(failure: FetchFailed) -> Retry | Fail:
     code = f"company_site_{failure.code}"
-    reason = f"{failure.url}: {failure.reason}"
     if failure.transient:
-        return Retry(reason=reason, code=code, after_seconds=failure.after_seconds)
-    return Fail(code=code, reason=reason)
+        return Retry(reason=failure.reason, code=code, after_seconds=failure.after_seconds)
+    return Fail(code=code, reason=failure.reason)
 
 
 def _knows_enough(request: ArticleRequest) -> bool:
@@ -59,13 +59,16 @@ def _knows_enough(request: ArticleRequest) -> bool:
 async def _addresses(
     request: ArticleRequest, home: Page, ctx: StageContext, notes: list[str]
 ) -> tuple[str, ...]:
-    """Return the site's pages: those the client names, its sitemap's, the home page's links; not the home page."""
+    """Return the site's pages: those the client names, the home page's links, its sitemap's; not the home page.
+
+    The home page leads to what matters; a sitemap of thousands comes after it."""
     try:
         mapped = await ctx.fetcher.sitemap(home.url, limit=_SITEMAP_LIMIT)
     except FetchFailed as failure:
         mapped = ()
-        notes.append(f"{failure.url}: sitemap not read, {failure.reason} ({failure.code})")
-    found = map(addresses.without_fragment, (*request.sitemap_urls, *mapped, *home.links))
+        notes.append(f"sitemap not read: {failure.reason} ({failure.code})")
+    named = (*request.sitemap_urls, *home.links[:_HOME_LINKS], *mapped, *home.links)
+    found = map(addresses.without_fragment, named)
     own = {addresses.without_fragment(home.url), addresses.without_fragment(request.company_url)}
     kept = [
         url

@@ -61,9 +61,13 @@ async def _make(wanted: Wanted, inp: ImagesInput, ctx: StageContext) -> Image:
         role=wanted.role,
         name=name,
         url=url,
-        alt=f"{wanted.title} ({inp.company.name})",
+        alt=_alt(wanted.title, inp.company.name),
         width=picture.width,
         height=picture.height,
         content_type=picture.content_type,
         generator=ctx.images.name,
     )
+
+
+def _alt(title: str, company: str) -> str:
+    return title if company in title else f"{title} ({company})"

@@ -9,33 +9,61 @@ from rapidfuzz import fuzz, utils
 
 from contracts.articles import Article
 from contracts.stages import ReviewInput, ReviewOutput
+from stage_workers.assembly import revised
+from stage_workers.gates import findings
 from stage_workers.outcome import Done, Outcome
 from stage_workers.ports import StageContext
+from stage_workers.scoring.material import Material
 from stage_workers.tasks import ReviseDraft, Revision
 
 DUPLICATE = 80.0
 """Likeness in percent from which an article may be a duplicate."""
 
 
+class Reviewed(msgspec.Struct, frozen=True):
+    """What the review prompts came to."""
+
+    article: Article
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 async def run(inp: ReviewInput, ctx: StageContext) -> Outcome[ReviewOutput]:
     """Return the article as it goes to print."""
-    article, changes = inp.quality.article, tuple[str, ...]()
+    reviewed = Reviewed(inp.quality.article)
     if inp.request.review_prompts:
-        await ctx.progress(f"{len(inp.request.review_prompts)} review prompts")
-        task = ReviseDraft(request=inp.request, draft=article.draft, prompts=inp.request.review_prompts)
-        revision = await ctx.checkpoint("revision", Revision, lambda: ctx.model.perform(task))
-        article, changes = msgspec.structs.replace(article, draft=revision.draft), revision.changes
-    likeness, other = most_similar(article, inp.request.primary_keyword, _others(inp))
+        reviewed = await _review(inp, ctx)
+    likeness, other = most_similar(reviewed.article, inp.request.primary_keyword, _others(inp))
     await ctx.progress(f"most similar known article: {likeness:.0f} %")
     return Done(
         ReviewOutput(
-            article=article,
-            changes=changes,
+            article=reviewed.article,
+            changes=reviewed.changes,
             similarity_score=round(likeness, 1),
             similar_to=other,
             is_potential_duplicate=likeness >= DUPLICATE,
+            notes=reviewed.notes,
         )
     )
+
+
+async def _review(inp: ReviewInput, ctx: StageContext) -> Reviewed:
+    """Apply the review prompts; a revision that the gate would refuse is not taken."""
+    article, prompts = inp.quality.article, inp.request.review_prompts
+    await ctx.progress(f"{len(prompts)} review prompts")
+    task = ReviseDraft(request=inp.request, draft=article.draft, prompts=prompts)
+    revision = await ctx.checkpoint("revision", Revision, lambda: ctx.model.perform(task))
+    if revision.draft == article.draft:
+        note = f"review_prompts: not applied, the {ctx.model.name} generator changed nothing"
+        return Reviewed(article, revision.changes, (note,))
+    other = revised(article, revision.draft)
+    siblings = frozenset(sibling.url for sibling in inp.request.batch_siblings if sibling.url)
+    material = Material(other, inp.request.primary_keyword, inp.request.language, inp.company, siblings)
+    spoilt = [finding for finding in findings(material) if finding.critical]
+    if spoilt:
+        note = f"review_prompts: not applied, in the revision {spoilt[0].message} ({spoilt[0].code})"
+        return Reviewed(article, notes=(note,))
+    return Reviewed(other, revision.changes)
 
 
 def _others(inp: ReviewInput) -> Iterable[tuple[str, str]]:
