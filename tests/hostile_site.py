@@ -337,6 +337,7 @@ def served(habit: Habit) -> Iterator[Site]:
 def served_all(habits: dict[str, Habit]) -> Iterator[dict[str, Site]]:
     """Serve sites, each at a port of its own, from one thread."""
     sites = {name: Site(habit) for name, habit in habits.items()}
+    _bomb()  # packed before the first request, which has little time
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -42,8 +42,6 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "orchestrator": orchestrator.settings.Settings,
     "stage-workers": stage_workers.settings.Settings,
 }
-DRAWN = "states.md"
-"""The page that is drawn from the machine's table, and looked after where it is drawn."""
 VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`")
 CODE = re.compile(r"`(\w+)`")
 
@@ -268,7 +266,7 @@ def paths_of(tree: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
 def test_a_link_to_another_file_leads_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text())
-    local = [target for target in targets if "://" not in target and target != DRAWN]
+    local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (path.parent / target).exists()] == []
 
 

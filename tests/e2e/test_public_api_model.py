@@ -152,8 +152,14 @@ class PublicApi(RuleBasedStateMachine):
             job.ended = job.ended or answer.json()["status_of_job"]
             assert job.ended in {"cancelled", *FATES[self.answer_of(job_id)]}
         else:
-            assert answer.status_code == 200, answer.text
+            assert answer.status_code in {200, 202}, answer.text
             job.ended = "cancelled"
+            if (
+                answer.status_code == 202
+            ):  # accepted, but not committed within 5 s: the job may have ended before
+                ended = self.system.wait_for(job_id, *TERMINAL, seconds=SETTLE_SECONDS)["status"]
+                assert ended in {"cancelled", *FATES[self.answer_of(job_id)]}
+                job.ended = ended
         assert self.system.status(job_id)["status"] == job.ended
 
     @rule(job_id=jobs, site=st.sampled_from(sorted(FATES)))

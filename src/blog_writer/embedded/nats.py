@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -16,9 +17,12 @@ START_TRIES = 3
 
 _CONFIGURATION = """\
 listen: "127.0.0.1:{port}"
+ping_interval: "5s"
+ping_max: 2
 jetstream {{
   store_dir: "{store}"
   {sync}
+  {limit}
 }}
 """
 
@@ -31,6 +35,8 @@ class NatsServer:
         self._wanted_port = port
         self.port = port
         self._sync = "sync_interval: always" if sync_always else ""
+        self.store_limit = ""
+        """Bytes that the store may take from the next start on (``64K``), to see what a full disk does."""
         self._dir.mkdir(parents=True, exist_ok=True)
         self._child = Child(self._dir / "nats-server.pid", self._dir / "nats-server.log", signal.SIGTERM)
 
@@ -40,9 +46,23 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     @property
+    def store(self) -> Path:
+        """The folder of what is stored."""
+        return self._dir / "store"
+
+    @property
     def pid(self) -> int:
         """Of the server."""
         return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._child.exited() is None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, to see what a crash or a pause does."""
+        os.kill(self.pid, number)
 
     def start(self) -> None:
         """Start the server. Does not wait until it is ready."""
@@ -52,7 +72,8 @@ class NatsServer:
     def _launch(self) -> None:
         self.port = self._wanted_port or free_port()
         configuration = self._dir / "nats-server.conf"
-        text = _CONFIGURATION.format(port=self.port, store=self._dir / "store", sync=self._sync)
+        limit = f"max_file_store: {self.store_limit}" if self.store_limit else ""
+        text = _CONFIGURATION.format(port=self.port, store=self.store, sync=self._sync, limit=limit)
         configuration.write_text(text)
         self._child.start([nats_binary(), "-c", configuration])
 

@@ -70,6 +70,15 @@ class PostgresServer:
         """Of the postmaster."""
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._child.exited() is None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, to see what a crash or a pause does."""
+        os.kill(self.pid, number)
+
     def start(self) -> None:
         """Start the server, on a new data folder after making one. Does not wait until it is ready."""
         self._child.stop_leftover()

@@ -53,7 +53,7 @@ def _commands() -> Iterator[Sample]:
     for name, command in {
         "submit": SubmitJob(**about, request=REQUEST, submitted_at=AT),
         "cancel": CancelJob(**about, requested_at=AT, reason="no longer needed"),
-        "retry": RetryJob(**about, requested_at=AT),
+        "retry": RetryJob(**about, requested_at=AT, run=2),
     }.items():
         yield Sample(f"command_{name}", command, JobCommand, subjects.command(command))
 

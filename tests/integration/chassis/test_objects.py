@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from chassis.errors import InvalidKey, ObjectMissing, SettingsError
+from chassis.errors import InvalidKey, ObjectMissing, SettingsError, StoreUnavailable
 from chassis.objects import ObjectStore
 
 
@@ -81,3 +81,33 @@ async def test_an_object_has_an_address(store: ObjectStore) -> None:
 def test_an_address_of_no_store_is_refused_by_the_name_of_its_variable(url: str) -> None:
     with pytest.raises(SettingsError, match="BLOG_WRITER_ARTICLE_STORE"):
         ObjectStore.open(url, "BLOG_WRITER_ARTICLE_STORE")
+
+
+@pytest.mark.parametrize("action", ["put", "get"])
+async def test_a_folder_that_does_not_serve_is_said_to_be_unavailable(tmp_path: Path, action: str) -> None:
+    store = ObjectStore.open(f"file://{tmp_path}", "BLOG_WRITER_ARTICLE_STORE")
+    (tmp_path / "one").write_text("a file where the folder should be")
+    with pytest.raises(StoreUnavailable, match="one/page"):
+        await (store.put("one/page", b"x", "text/plain") if action == "put" else store.get("one/page"))
+
+
+@pytest.mark.parametrize("action", ["put", "get"])
+async def test_a_bucket_that_is_not_there_is_said_to_be_unavailable(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT", s3_endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    store = ObjectStore.open("s3://no-such-bucket/below", "BLOG_WRITER_ARTICLE_STORE")
+    with pytest.raises((StoreUnavailable, ObjectMissing)):
+        await (store.put("a", b"x", "text/plain") if action == "put" else store.get("a"))
+
+
+def test_a_folder_that_cannot_be_made_is_a_wrong_setting() -> None:
+    with pytest.raises(SettingsError, match=r"BLOG_WRITER_ARTICLE_STORE: /proc/nothing"):
+        ObjectStore.open("file:///proc/nothing/here", "BLOG_WRITER_ARTICLE_STORE")

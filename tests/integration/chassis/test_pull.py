@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 
 from blog_writer.embedded.nats import NatsServer
 from chassis.broker import connect, ensure_stream
@@ -252,6 +253,83 @@ async def test_a_silent_link_leaves_one_request_at_the_server(nats_server: NatsS
         await until(lambda: waiting_requests(js, 1))
         await js.publish("work.a", b"1")
         await taker.until(1)
+        inboxes = [sub for sub in js._nc._subs.values() if sub._cb is not None and "MSG" not in sub.subject]
+        assert len(inboxes) <= 2, "old inboxes are still listened to"
+
+
+class Shared:
+    """Room that is taken for each request, and given back for what does not come."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self.asked = 0
+
+    def take(self) -> int:
+        taken, self.free = self.free, 0
+        self.asked += taken > 0
+        return taken
+
+    def give_back(self, count: int) -> None:
+        self.free += count
+
+
+async def test_room_that_brought_nothing_is_given_back_when_the_request_ends(nats_url: str) -> None:
+    room = Shared(3)
+    options = {"unused": room.give_back, "expires": lambda: 0.2}
+    async with pulling(nats_url, Taker(), room.take, **options) as js:
+        await until(lambda: waiting_requests(js, 1))
+        assert room.free == 0
+        await until(lambda: _is(room.asked >= 3))
+    assert room.free == 3
+
+
+async def test_room_that_messages_came_for_stays_taken(nats_url: str) -> None:
+    room, taker = Shared(3), Taker()
+    options = {"unused": room.give_back, "expires": lambda: 0.2}
+    async with pulling(nats_url, taker, room.take, **options) as js:
+        await js.publish("work.a", b"1")
+        await taker.until(1)
+        await until(lambda: _is(room.asked >= 3))
+    assert room.free == 2
+
+
+async def test_room_is_given_back_when_the_server_goes(nats_server: NatsServer) -> None:
+    room = Shared(3)
+    async with pulling(nats_server.url, Taker(), room.take, unused=room.give_back) as js:
+        await until(lambda: waiting_requests(js, 1))
+        restarted = restart(nats_server)
+        try:
+            await asyncio.to_thread(restarted.wait)
+            await until(lambda: _is(room.asked >= 2))
+        finally:
+            restarted.stop()
+    assert room.free == 3
+
+
+async def test_room_is_given_back_when_the_consumer_goes(nats_url: str) -> None:
+    room = Shared(3)
+    async with pulling(nats_url, Taker(), room.take, unused=room.give_back) as js:
+        await until(lambda: waiting_requests(js, 1))
+        await js.delete_consumer("WORK", "worker")
+        await until(lambda: _is(room.asked >= 2))
+    assert room.free == 3
+
+
+@pytest.mark.parametrize("room", [0, 1])
+async def test_a_loop_ends_when_its_connection_is_closed_for_good(nats_url: str, room: int) -> None:
+    client = await connect(nats_url, "test")
+    js = client.jetstream()
+    await ensure_stream(js, STREAM)
+    task = asyncio.create_task(pull(js, "WORK", "worker", lambda: room, Taker()))
+    await until(lambda: waiting_requests(js, room))
+    await client.close()
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionClosedError):
+            await task
+
+
+async def _is(answer: bool) -> bool:
+    return answer
 
 
 async def waiting_requests(js: Any, count: int) -> bool:

@@ -177,6 +177,32 @@ async def test_a_command_that_the_broker_lost_is_sent_again(
         await door.until(job_id, "running")
 
 
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+async def test_a_cancel_or_retry_that_the_broker_lost_is_sent_again(
+    door: Any, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setattr("gateway.store.LOST_AFTER_SECONDS", 0.1)
+    async with door.gateway():
+        async with door.orchestrator(), Workers(door) as workers:
+            workers.hold.clear()
+            workers.fail_at = StageId.COMPANY if action == "retry" else None
+            job_id = await door.submit()
+            await door.until(job_id, "failed" if action == "retry" else "running")
+        answer = await door.http.post(f"/jobs/{job_id}/{action}")
+        assert answer.status_code == 202
+        client = await connect(door.nats_url, "test")
+        async with asyncio.timeout(10):
+            while await door.pool.fetchval("SELECT count(*) FROM gateway.outbox"):
+                await asyncio.sleep(0.05)
+        await client.jetstream().purge_stream("BLOG_COMMANDS")
+        await client.close()
+        async with door.orchestrator():
+            await door.until(job_id, "running" if action == "retry" else "cancelled", seconds=30)
+            async with asyncio.timeout(10):
+                while await door.pool.fetchval("SELECT count(*) FROM gateway.commands"):
+                    await asyncio.sleep(0.05)
+
+
 async def test_idempotency_keys_make_one_job_of_twenty_submissions(door: Any) -> None:
     body = {"primary_keyword": "energy", "company_url": "https://example.com"}
     headers = {"idempotency-key": "order-17"}

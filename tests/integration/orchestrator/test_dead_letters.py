@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
-from contracts import codec, subjects
+from chassis.atomic import SMALLEST
+from chassis.broker import Outgoing, Publisher
+from contracts import codec, streams, subjects
 from contracts.dead_letters import PAYLOAD_LIMIT, DeadLetter, DeadLetterCode
 from orchestrator.dead_letters import DeadLetters
 
@@ -95,6 +98,19 @@ async def test_a_dead_letter_is_sent_again_once(bench: Any) -> None:
         await bench.until(submission.job_id, "completed")
         assert await letters.redrive(row["id"]) is None
         assert await letters.waiting() == 0
+
+
+async def test_a_dead_letter_that_came_in_an_atomic_batch_is_sent_again(bench: Any) -> None:
+    letters = DeadLetters(bench.pool)
+    submissions = [bench.submission() for _ in range(SMALLEST)]
+    messages = [Outgoing(subjects.command(one), codec.encode(one), one.job_id) for one in submissions]
+    messages[3] = msgspec.structs.replace(messages[3], payload=messages[3].payload[:-1])
+    async with bench.orchestrator():
+        await Publisher(bench.js, (streams.COMMANDS,)).publish_all(messages)
+        (row,) = await until_letters(letters, 1)
+        await bench.pool.execute("UPDATE jobs.dead_letters SET payload = payload || '}'")
+        await letters.redrive(row["id"])
+        await bench.until(submissions[3].job_id, "pending", "running")
 
 
 async def test_what_was_cut_off_is_not_sent_again(bench: Any) -> None:

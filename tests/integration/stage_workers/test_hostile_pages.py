@@ -14,7 +14,7 @@ from stage_workers.adapters import http_get
 from stage_workers.adapters.pages import HttpPageFetcher
 from stage_workers.errors import FetchFailed
 
-SECONDS = 1.5
+SECONDS = 2.0
 """For one page, so that sites that never end are given up soon."""
 MEGABYTE = 1024 * 1024
 

@@ -6,6 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 from collections.abc import Coroutine, Iterator
 
 import msgspec
@@ -13,7 +16,7 @@ import pytest
 import structlog
 
 from chassis import lifecycle, logs
-from chassis.errors import ChassisError
+from chassis.errors import ChassisError, SettingsError
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -74,6 +77,75 @@ def test_a_wrong_setting_ends_with_2_before_anything_runs(
     assert f"settings: {variable}: 'loud' is not allowed" in capfd.readouterr().err
 
 
+def test_a_known_failure_of_one_loop_is_told_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    async def fail() -> None:
+        raise ChassisError("the address is taken")
+
+    async def run(_settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
+        ready.set()
+        await lifecycle.until(stop, fail(), asyncio.sleep(60))
+
+    assert lifecycle.main(run, Settings, {}) == 1
+    shown = capfd.readouterr().err
+    assert "the address is taken" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_setting_that_a_service_finds_wrong_ends_with_2(capfd: pytest.CaptureFixture[str]) -> None:
+    async def run(_settings: Settings, _ready: asyncio.Event, _stop: asyncio.Event) -> None:
+        raise SettingsError("BLOG_WRITER_COUNT: 5 is not allowed here")
+
+    assert lifecycle.main(run, Settings, {}) == 2
+    assert capfd.readouterr().err == "settings: BLOG_WRITER_COUNT: 5 is not allowed here\n"
+
+
+def test_a_service_that_is_still_starting_is_stopped_too() -> None:
+    ended = []
+
+    async def run(_settings: Settings, _ready: asyncio.Event, _stop: asyncio.Event) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            async with asyncio.timeout(5):
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cleaned up")
+            raise
+
+    assert lifecycle.main(run, Settings, {}) == 0
+    assert ended == ["cleaned up"]
+
+
+@pytest.mark.parametrize("obstacle", ["task", "thread"])
+def test_nothing_that_is_left_running_holds_up_the_end_of_the_process(obstacle: str) -> None:
+    code = textwrap.dedent(f"""
+        import asyncio, msgspec, threading
+        from chassis import lifecycle
+
+        class Settings(msgspec.Struct):
+            pass
+
+        async def stubborn():
+            while True:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    pass
+
+        async def run(settings, ready, stop):
+            if {obstacle!r} == "task":
+                run.kept = asyncio.create_task(stubborn())
+            else:
+                run.kept = asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+            await asyncio.sleep(0)
+
+        lifecycle.EXIT_SECONDS = 0.5
+        raise SystemExit(lifecycle.main(run, Settings, {{}}))
+    """)
+    ended = subprocess.run([sys.executable, "-c", code], timeout=20, capture_output=True, check=False)
+    assert ended.returncode == 1
+    assert b"exit_forced" in ended.stderr
+
+
 async def test_until_cancels_and_awaits_its_loops() -> None:
     stop, ended = asyncio.Event(), []
 
@@ -104,6 +176,73 @@ async def test_the_crash_of_one_loop_ends_the_others_and_is_raised() -> None:
     with pytest.RaisesGroup(ZeroDivisionError):
         await lifecycle.until(asyncio.Event(), endless(), crashing())
     assert ended.is_set()
+
+
+async def test_a_crash_leaves_the_other_loops_the_time_to_clean_up() -> None:
+    cleaned = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            cleaned.append(1)
+
+    async def crashing() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.RaisesGroup(ZeroDivisionError):
+        await lifecycle.until(asyncio.Event(), endless(), crashing())
+    assert cleaned == [1]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+async def test_a_loop_whose_cancellation_was_swallowed_is_cancelled_again(
+    monkeypatch: pytest.MonkeyPatch, *, crash: bool
+) -> None:
+    monkeypatch.setattr(lifecycle, "CANCEL_AGAIN_SECONDS", 0.05)
+    stop, swallowed = asyncio.Event(), []
+
+    async def swallowing() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed.append(1)
+                if len(swallowed) == 2:
+                    raise
+
+    async def ending() -> None:
+        await asyncio.sleep(0)
+        if crash:
+            raise ZeroDivisionError
+        stop.set()
+
+    async with asyncio.timeout(5):
+        if crash:
+            with pytest.RaisesGroup(ZeroDivisionError):
+                await lifecycle.until(stop, swallowing(), ending())
+        else:
+            await lifecycle.until(stop, swallowing(), ending())
+    assert len(swallowed) == 2
+
+
+async def test_every_outlasts_an_outage_of_a_whole_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "FIRST_BACKOFF", 1e-9)
+    monkeypatch.setattr(lifecycle, "LONGEST_BACKOFF", 1e-6)
+    monkeypatch.setattr(lifecycle.log, "exception", lambda *_args, **_facts: None)
+    calls, done = 0, asyncio.Event()
+
+    async def action() -> None:
+        nonlocal calls
+        calls += 1
+        if calls < 1200:
+            raise ZeroDivisionError
+        done.set()
+
+    await _while_looping(lifecycle.every(60, action, name="test"), done)
+    assert calls == 1200
 
 
 async def test_every_goes_on_after_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,28 @@
-"""Many messages of one stream in one atomic batch: one sync to disk instead of one for each (NATS ADR-50).
+"""Atomic batches: many messages into one stream for one write to disk (JetStream ADR-50, nats-server 2.12 and later).
 
-A batch is stored whole or not at all, and is on disk when it is confirmed, like a single message.
+A server that syncs every message confirms some thousands of them a second, and about ten times as many in batches.
+A batch is stored as a whole or not at all, so whatever goes wrong with it the messages can be published one by one.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
-SMALLEST_BATCH = 16
-"""The server prepares a batch in files of its own: fewer messages are stored sooner one by one."""
-LARGEST_BATCH = 200
-"""Messages; servers refuse more than 1000."""
-LARGEST_BATCH_BYTES = 4 * 1024 * 1024
+from chassis import logs
+
+log = logs.get_logger(__name__)
+
+SMALLEST = 16
+"""A batch costs about as much as this many single messages."""
+LARGEST = 500
+"""The server takes at most 1,000."""
 
 
 class Message(Protocol):
@@ -27,58 +33,63 @@ class Message(Protocol):
     @property
     def payload(self) -> bytes: ...
     @property
-    def headers(self) -> dict[str, str]: ...
-    @property
     def msg_id(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
 
-class BatchRefused(Exception):
-    """The server does not take the batch as one; its messages can still be published one by one."""
+M = TypeVar("M", bound=Message)
 
 
-def lanes(messages: Sequence[Any]) -> list[list[Any]]:
-    """Return messages in groups that may be batches: those of a stream share the first two tokens of their subjects.
+def grouped(messages: Sequence[M], starts: Collection[str]) -> tuple[list[M], list[list[M]]]:
+    """Return the messages to publish one by one, and those that go as batches, each of one stream.
 
-    A guess that is wrong costs time alone: the server refuses a batch that is not of one stream.
+    ``starts`` are the beginnings of the streams' subjects, one for each stream; other messages go one by one.
     """
-    groups: dict[tuple[str, ...], list[Any]] = {}
+    groups: defaultdict[str, list[M]] = defaultdict(list)
     for message in messages:
-        groups.setdefault(tuple(message.subject.split(".", 2)[:2]), []).append(message)
-    return list(groups.values())
-
-
-def batches(messages: Sequence[Any]) -> Iterator[list[Any]]:
-    """Cut a group into batches within the limits, in order."""
-    batch: list[Any] = []
-    size = 0
-    for message in messages:
-        if batch and (len(batch) == LARGEST_BATCH or size + len(message.payload) > LARGEST_BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(message)
-        size += len(message.payload)
-    if batch:
-        yield batch
-
-
-async def publish_batch(client: Client, messages: Sequence[Message], seconds: float) -> None:
-    """Publish a batch and wait for the stream's word that it has all of it. Raises BatchRefused, or what NATS raises."""
-    number = uuid.uuid4().hex
-    headers = [
-        {
-            **message.headers,
-            "Nats-Msg-Id": message.msg_id,
-            "Nats-Batch-Id": number,
-            "Nats-Batch-Sequence": str(place),
-        }
-        for place, message in enumerate(messages, 1)
+        groups[next((start for start in starts if message.subject.startswith(start)), "")].append(message)
+    singles = groups.pop("", [])
+    chunks = [
+        group[first : first + LARGEST] for group in groups.values() for first in range(0, len(group), LARGEST)
     ]
-    for message, own in zip(messages[:-1], headers, strict=False):
-        await client.publish(message.subject, message.payload, headers=own)
-    last = messages[-1]
-    commit = {**headers[-1], "Nats-Batch-Commit": "1"}
-    answer = json.loads(
-        (await client.request(last.subject, last.payload, headers=commit, timeout=seconds)).data
-    )
-    if answer.get("batch") != number or answer.get("count") != len(messages):
-        raise BatchRefused(answer.get("error", {}).get("description", "atomic batches are not known here"))
+    singles += [message for chunk in chunks if len(chunk) < SMALLEST for message in chunk]
+    return singles, [chunk for chunk in chunks if len(chunk) >= SMALLEST]
+
+
+async def publish_batch(client: Client, messages: Sequence[Message], patience: float) -> bool:
+    """Publish messages of one stream as one batch; return whether the stream has them all, or else none of them.
+
+    Without an answer in time it says no, though the stream may have them; the ``msg_id`` makes a second copy harmless.
+    """
+    number = uuid.uuid4().hex
+    try:
+        for position, message in enumerate(messages[:-1], start=1):
+            await client.publish(
+                message.subject, message.payload, headers=_headers(message, number, position)
+            )
+        last = messages[-1]
+        headers = {**_headers(last, number, len(messages)), "Nats-Batch-Commit": "1"}
+        answer = await client.request(last.subject, last.payload, timeout=patience, headers=headers)
+    except NatsError as error:
+        log.warning("batch_unconfirmed", messages=len(messages), reason=str(error) or repr(error))
+        return False
+    return _stored(answer.data, number, len(messages))
+
+
+def _headers(message: Message, number: str, position: int) -> dict[str, str]:
+    return {
+        **message.headers,
+        "Nats-Msg-Id": message.msg_id,
+        "Nats-Batch-Id": number,
+        "Nats-Batch-Sequence": str(position),
+    }
+
+
+def _stored(data: bytes, number: str, messages: int) -> bool:
+    """Read the answer. A server that knows no batches names none, and one that refuses it says why."""
+    answer = json.loads(data)
+    stored = bool(answer.get("batch") == number and answer.get("count") == messages)
+    if not stored:
+        log.debug("batch_refused", messages=messages, reason=answer.get("error"))
+    return stored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import msgspec
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -23,11 +25,14 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from chassis import logs
-from chassis.atomic import SMALLEST_BATCH, BatchRefused, batches, lanes, publish_batch
-from chassis.errors import ServerUnreachable
+from chassis import atomic, logs
+from chassis.errors import ConnectionLost, ServerUnreachable
+from chassis.nats_client import SteadyClient
 
 log = logs.get_logger(__name__)
+
+CONNECT_SECONDS = 10.0
+"""How long a server that has just answered may take to answer again."""
 
 
 class ConsumerLike(Protocol):
@@ -67,12 +72,12 @@ class StreamLike(Protocol):
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return connection options under which a client never gives up and sees a dead link within half a minute."""
+    """Return connection options under which a client never gives up and sees a dead link within 15 seconds."""
     return {
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": 0.25,
-        "ping_interval": 10,
+        "ping_interval": 5,
         "max_outstanding_pings": 2,
     }
 
@@ -88,37 +93,64 @@ async def connect(url: str, name: str, on_closed: Callable[[], None] | None = No
         log.warning("nats_error", client=name, reason=str(error) or type(error).__name__)
 
     await _probe(url, name)
-    return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _open(url, closed_cb=closed, error_cb=failed, **options(name))
+    except TimeoutError as error:  # it went away since the probe
+        raise ServerUnreachable("NATS_URL", f"nothing within {CONNECT_SECONDS:.0f} s") from error
+
+
+async def lost(closed: asyncio.Event) -> None:
+    """Wait for the event that ``on_closed`` sets, and raise ConnectionLost: a loop for services that need NATS."""
+    await closed.wait()
+    raise ConnectionLost("NATS_URL: the server closed the connection for good")
 
 
 async def _probe(url: str, name: str) -> None:
-    """Connect once without retries: with endless reconnects the first connect would also wait for ever."""
-    quiet = {**options(name), "max_reconnect_attempts": 0, "allow_reconnect": False, "connect_timeout": 5}
+    """Connect once: with endless reconnects the first connect would also wait for ever."""
+    reasons: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        reasons.append(error)
+
+    # To nats-py 0 tries are endless ones, and more than one is what it takes to end them.
+    once = {**options(name), "max_reconnect_attempts": 1, "allow_reconnect": False, "connect_timeout": 5}
     try:
-        client = await _open(url, error_cb=_ignore, **quiet)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            client = await _open(url, error_cb=failed, **once)
     except (OSError, NatsError, ValueError) as error:
-        raise ServerUnreachable("NATS_URL", str(error) or type(error).__name__) from error
+        reason = reasons[-1] if reasons else error
+        raise ServerUnreachable("NATS_URL", str(reason) or type(reason).__name__) from error
     await client.close()
 
 
 async def _open(url: str, **settings: Any) -> Client:
     """Connect, and leave nothing open when that fails or is cancelled."""
-    client = Client()
+    client = SteadyClient()
     try:
         await client.connect(url, **settings)
     except BaseException:
-        await client.close()
+        with contextlib.suppress(AssertionError):  # nats-py's, for an address that it did not even try
+            await client.close()
         raise
     return client
 
 
-async def _ignore(_error: Exception) -> None:
-    """Errors of the probe are raised by its connect."""
-
-
-def faststream_broker(url: str, name: str) -> NatsBroker:
+def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:
     """Return a FastStream broker with the same connection options."""
-    return NatsBroker(url, logger=None, **options(name))
+
+    async def closed() -> None:
+        on_closed()
+
+    return NatsBroker(url, logger=None, closed_cb=closed, **options(name))
+
+
+async def stop_broker(broker: NatsBroker) -> None:
+    """Stop a FastStream broker, also one whose connection is closed already."""
+    try:
+        await broker.stop()
+    except* ConnectionClosedError:
+        log.debug("broker_was_closed")
 
 
 async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
@@ -196,11 +228,17 @@ def delivered(message: Msg) -> Delivered:
 
 
 class Publisher:
-    """Publishes into streams and waits for the stream's word that it has the message."""
+    """Publishes into streams and waits for the stream's word that it has the message.
 
-    def __init__(self, js: JetStreamContext, timeout: float = 5.0) -> None:
+    Many messages at once for one of ``streams`` go as atomic batches, where the server takes them.
+    """
+
+    def __init__(
+        self, js: JetStreamContext, streams: Sequence[StreamLike] = (), timeout: float = 5.0
+    ) -> None:
         self._js = js
         self._timeout = timeout
+        self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -208,75 +246,33 @@ class Publisher:
         await self._js.publish(message.subject, message.payload, timeout=self._timeout, headers=headers)
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        """Publish each stream's messages in order, many at once; return those that were confirmed. Logs the others."""
-        results = await asyncio.gather(*(self._publish_lane(lane) for lane in lanes(messages)))
-        return [message for confirmed in results for message in confirmed]
+        """Publish concurrently, each stream's in order; return those that were confirmed. Logs the others."""
+        singles, batches = atomic.grouped(messages, self._starts)
+        groups = await asyncio.gather(self._each(singles), *map(self._batch, batches))
+        return [message for group in groups for message in group]
 
-    async def _publish_lane(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        confirmed: list[Outgoing] = []
-        for batch in batches(messages):
-            confirmed += await self._publish_batch(batch)
-        return confirmed
+    async def _batch(self, messages: list[Outgoing]) -> list[Outgoing]:
+        if await atomic.publish_batch(self._js._nc, messages, self._timeout):  # noqa: SLF001  no public way
+            return messages
+        return await self._each(messages)
 
-    async def _publish_batch(self, batch: Sequence[Outgoing]) -> list[Outgoing]:
-        if len(batch) >= SMALLEST_BATCH:
-            try:
-                await publish_batch(self._js._nc, batch, self._timeout)  # noqa: SLF001  no public way to it
-            except BatchRefused as error:
-                # Also when one of its messages is there already: only one by one are copies told apart.
-                log.info("batch_refused", messages=len(batch), subject=batch[0].subject, reason=str(error))
-            except Exception as error:  # noqa: BLE001  logged; whoever keeps the messages sends them again
-                _log_unconfirmed([(message, error) for message in batch])
-                return []
-            else:
-                return list(batch)
-        return await self._publish_each(batch)
-
-    async def _publish_each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+    async def _each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         results = await asyncio.gather(
             *(self.publish(message) for message in messages), return_exceptions=True
         )
-        pairs = list(zip(messages, results, strict=True))
-        _log_unconfirmed(
-            [(message, result) for message, result in pairs if isinstance(result, BaseException)]
-        )
-        return [message for message, result in pairs if not isinstance(result, BaseException)]
-
-
-def _log_unconfirmed(failed: Sequence[tuple[Outgoing, BaseException]]) -> None:
-    if failed:
-        message, reason = failed[0]
-        log.warning(
-            "publish_unconfirmed",
-            messages=len(failed),
-            subject=message.subject,
-            reason=str(reason) or repr(reason),
-        )
-
-
-class SharedPublisher:
-    """Publishes for many callers at once: what comes while others' messages are on their way goes out after them, together."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-        self._waiting: list[tuple[Outgoing, asyncio.Future[bool]]] = []
-        self._sending: asyncio.Task[None] | None = None
-
-    async def publish(self, message: Outgoing) -> bool:
-        """Publish one message; return whether it was confirmed."""
-        confirmed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((message, confirmed))
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send())
-        return await confirmed
-
-    async def _send(self) -> None:
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            sent: set[int] = set()
-            try:
-                sent = {id(one) for one in await self._publisher.publish_all([one for one, _ in waiting])}
-            finally:
-                for message, confirmed in waiting:
-                    if not confirmed.done():
-                        confirmed.set_result(id(message) in sent)
+        confirmed: list[Outgoing] = []
+        failed: list[tuple[Outgoing, BaseException]] = []
+        for message, result in zip(messages, results, strict=True):
+            if isinstance(result, BaseException):
+                failed.append((message, result))
+            else:
+                confirmed.append(message)
+        if failed:
+            message, reason = failed[0]
+            log.warning(
+                "publish_unconfirmed",
+                messages=len(failed),
+                subject=message.subject,
+                reason=str(reason) or repr(reason),
+            )
+        return confirmed

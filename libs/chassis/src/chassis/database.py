@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Coroutine
 from importlib import resources
+from typing import Any, TypeVar
 
 import asyncpg
 
 from chassis.errors import QueryError, ServerUnreachable
 
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 10.0
+"""After which a command that is not answered means that the link is dead."""
+_SESSION = {
+    "idle_in_transaction_session_timeout": "10s",
+    "client_connection_check_interval": "5s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+}
+"""The server ends sessions whose client has gone without a word: until then they hold their locks against the others."""
+CLOSE_SECONDS = 5.0
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
 async def connect(
-    url: str, *, name: str, min_size: int = 0, max_size: int = 8, patience: float = 30.0
+    url: str, *, name: str, min_size: int = 0, max_size: int = 8, patience: float = PATIENCE_SECONDS
 ) -> asyncpg.Pool:
     """Return a pool of connections that show up in Postgres as ``name``; uuids are text in both directions.
 
-    ``patience`` is the seconds after which connecting or a command raises TimeoutError. Raises ServerUnreachable.
+    ``patience`` is the seconds after which connecting or a command raises TimeoutError. Then all connections of the pool
+    are replaced: what cut one without a word has cut the others. Raises ServerUnreachable.
     """
+    pool: asyncpg.Pool | None = None
+
+    async def prepare(connection: asyncpg.Connection) -> None:
+        def watch(query: Any) -> None:
+            if isinstance(query.exception, TimeoutError):
+                connection.terminate()  # its cancellation would wait for as long again
+                if pool is not None:
+                    _keep(pool.expire_connections())
+
+        await _uuids_are_text(connection)
+        connection.add_query_logger(watch)
+
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -27,24 +56,63 @@ async def connect(
             max_size=max_size,
             timeout=patience,
             command_timeout=patience,
-            init=_uuids_are_text,
+            init=prepare,
             reset=_nothing_to_reset,
-            server_settings={"application_name": name},
+            server_settings={"application_name": name, **_SESSION},
         )
-        async with pool.acquire() as connection:
-            await connection.execute("SELECT 1")
+        await pool.execute("SELECT 1")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TimeoutError) as error:
+        if pool is not None:
+            pool.terminate()
         raise ServerUnreachable("DATABASE_URL", str(error) or type(error).__name__) from error
     return pool
 
 
 async def close(pool: asyncpg.Pool) -> None:
-    """Close a pool; connections that are still in use after 5 s are cut."""
+    """Close a pool; connections that are still in use after some seconds are cut."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await pool.close()
     except TimeoutError:
         pool.terminate()
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Return what database work returns, or raise TimeoutError after so long.
+
+    The work is cancelled then and not waited for: over a dead link a cancellation takes as long as a command.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _give_up(task)
+        raise
+    if not task.done():
+        _give_up(task)
+        raise TimeoutError(f"the database did not answer within {seconds:g} s")
+    return task.result()
+
+
+_background: set[asyncio.Future[Any]] = set()
+"""Held until they end, so that they are not collected on the way."""
+
+
+def _give_up(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    _keep(task)
+
+
+def _keep(work: Awaitable[Any]) -> None:
+    task = asyncio.ensure_future(work)
+    _background.add(task)
+    task.add_done_callback(_ended)
+
+
+def _ended(task: asyncio.Future[Any]) -> None:
+    _background.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody waits for it any more
 
 
 async def _uuids_are_text(connection: asyncpg.Connection) -> None:
@@ -52,7 +120,7 @@ async def _uuids_are_text(connection: asyncpg.Connection) -> None:
 
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
-    """Spare a round trip at each release: asyncpg has rolled back by now, and no session settings are ever made."""
+    """Spare a round trip on each return to the pool: no session state is ever set, and asyncpg itself ends transactions."""
 
 
 class Queries:

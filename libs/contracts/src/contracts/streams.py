@@ -41,6 +41,8 @@ def stage_durable(stage: StageId) -> str:
     return f"worker_{stage}"
 
 
+ACK_WAIT_SECONDS = 15.0
+"""After which a message that a dead orchestrator or notifier took comes again."""
 STAGE_ACK_WAIT_SECONDS = 15.0
 """A worker that says nothing for this long is dead, and the stage goes to another."""
 STAGE_HEARTBEAT_SECONDS = 5.0
@@ -53,7 +55,9 @@ COMMANDS = Stream(
     subjects=(subjects.COMMANDS,),
     retention="workqueue",
     max_age_seconds=0,
-    consumers=(Consumer(durable="orchestrator", filters=(subjects.COMMANDS,), ack_wait_seconds=30),),
+    consumers=(
+        Consumer(durable="orchestrator", filters=(subjects.COMMANDS,), ack_wait_seconds=ACK_WAIT_SECONDS),
+    ),
 )
 STAGES = Stream(
     name="BLOG_STAGES",
@@ -74,7 +78,9 @@ RESULTS = Stream(
     subjects=(subjects.RESULTS,),
     retention="workqueue",
     max_age_seconds=0,
-    consumers=(Consumer(durable="orchestrator", filters=(subjects.RESULTS,), ack_wait_seconds=30),),
+    consumers=(
+        Consumer(durable="orchestrator", filters=(subjects.RESULTS,), ack_wait_seconds=ACK_WAIT_SECONDS),
+    ),
 )
 EVENTS = Stream(
     name="BLOG_EVENTS",
@@ -86,7 +92,7 @@ EVENTS = Stream(
         Consumer(
             durable="notifier",
             filters=tuple(subjects.event_filter(name) for name in TERMINAL_EVENTS),
-            ack_wait_seconds=30,
+            ack_wait_seconds=ACK_WAIT_SECONDS,
         ),
     ),
 )
@@ -95,7 +101,9 @@ DEAD_LETTERS = Stream(
     subjects=(subjects.DEAD_LETTERS,),
     retention="workqueue",
     max_age_seconds=0,
-    consumers=(Consumer(durable="orchestrator", filters=(subjects.DEAD_LETTERS,), ack_wait_seconds=30),),
+    consumers=(
+        Consumer(durable="orchestrator", filters=(subjects.DEAD_LETTERS,), ack_wait_seconds=ACK_WAIT_SECONDS),
+    ),
 )
 ALL = (COMMANDS, STAGES, RESULTS, EVENTS, DEAD_LETTERS)
 

@@ -17,7 +17,7 @@ from contracts.commands import CancelJob, RetryJob
 from contracts.ids import DEFAULT_TENANT, JobId, parse_job_id
 from contracts.jobs import TERMINAL_STATES
 from gateway.errors import Refusal
-from gateway.presenters import job_page, job_status, statistics
+from gateway.presenters import job_page, statistics
 from gateway.schemas import Acknowledged, Errors, FailedJob, JobPage, JobStatus, Statistics
 from gateway.settings import Settings
 from gateway.store import Store
@@ -55,16 +55,9 @@ async def list_jobs(
 
 
 @get("/jobs/{job_id:str}/status", tags=["jobs"], summary="Status of a job")
-async def get_status(
-    job_id: FromPath[str],
-    store: NamedDependency[Store],
-    waiting: NamedDependency[Waiting],
-    clock: NamedDependency[Clock],
-) -> JobStatus:
+async def get_status(job_id: FromPath[str], waiting: NamedDependency[Waiting]) -> JobStatus:
     """Return a job as it stands; once completed, with its article in ``result``."""
-    job = await waiting.job(checked_id(job_id))
-    result = await store.result(DEFAULT_TENANT, job.job_id) if job.state == "completed" else None
-    return job_status(job, result, clock.now())
+    return await waiting.status(checked_id(job_id))
 
 
 @post("/jobs/{job_id:str}/cancel", status_code=200, tags=["jobs"], summary="Cancel a job")
@@ -81,7 +74,7 @@ async def cancel_job(
     number = checked_id(job_id)
     job = await waiting.job(number)
     _refuse_finished(job.state)
-    await sender.command(CancelJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()))
+    await sender.command(CancelJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()), job.run)
     job = await waiting.ended(number, CANCEL_SECONDS)
     if job.state not in TERMINAL_STATES:
         message = "Cancellation accepted; the job stops as soon as the command arrives"
@@ -111,9 +104,8 @@ async def retry_job(
     if job.state != "failed":
         detail = f"the job is {job.state}; only a failed job can be retried"
         raise Refusal(409, "job_not_failed", detail, status_of_job=job.state)
-    await sender.command(
-        RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
-    )
+    command = RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
+    await sender.command(command, job.run)
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
 
 

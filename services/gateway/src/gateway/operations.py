@@ -28,7 +28,7 @@ async def ready(
     """Answer 200 when jobs can be accepted, which takes Postgres; without NATS they run later."""
     checks = {"postgres": "ok", "nats": broker_state()}
     try:
-        await store.pool.execute("SELECT 1")
+        await store.ping()
     except DATABASE_ERRORS as error:
         checks["postgres"] = str(error) or type(error).__name__
         return Response(Health(status="unready", checks=checks), status_code=503)

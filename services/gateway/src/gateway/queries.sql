@@ -1,11 +1,15 @@
--- name: claim_key
--- Use an idempotency key for the first time; no row when it was used before.
-INSERT INTO gateway.idempotency (tenant, key, request_sha256, answer) VALUES ($1, $2, $3, $4)
-ON CONFLICT (tenant, key) DO NOTHING RETURNING key;
+-- name: claim_keys
+-- Use idempotency keys for the first time; those that were used before stay as they are.
+INSERT INTO gateway.idempotency (tenant, key, request_sha256, answer)
+SELECT tenant, key, sha, answer
+FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) WITH ORDINALITY AS n (tenant, key, sha, answer, place)
+ORDER BY tenant, key, place  -- one order everywhere, so that groups cannot deadlock
+ON CONFLICT (tenant, key) DO NOTHING;
 
--- name: used_key
--- What an idempotency key was used for.
-SELECT request_sha256, answer FROM gateway.idempotency WHERE tenant = $1 AND key = $2;
+-- name: used_keys
+-- What idempotency keys were used for.
+SELECT tenant, key, request_sha256, answer FROM gateway.idempotency
+JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS n (tenant, key)) AS n USING (tenant, key);
 
 -- name: insert_submissions
 -- Accept jobs.
@@ -27,6 +31,31 @@ WHERE job_id IN (
 )
 RETURNING command, sends;
 
+-- name: insert_command
+-- Remember a cancel or a retry until its effect is seen.
+INSERT INTO gateway.commands (message_id, job_id, run, wants_end, command) VALUES ($1, $2, $3, $4, $5);
+
+-- name: forget_done_commands
+-- Commands whose job has moved on as they wanted.
+DELETE FROM gateway.commands AS c USING api.jobs AS j
+WHERE j.job_id = c.job_id AND (j.run > c.run OR (c.wants_end AND j.state IN ('completed', 'failed', 'cancelled')));
+
+-- name: undone_commands
+-- Commands without an effect for too long; each time the next try waits longer.
+UPDATE gateway.commands SET sent_at = now(), sends = sends + 1
+WHERE message_id IN (
+    SELECT message_id FROM gateway.commands
+    WHERE sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+    LIMIT 200 FOR UPDATE SKIP LOCKED
+)
+RETURNING message_id, command, sends;
+
+-- name: delete_commands
+-- Commands that were given before $1: their jobs are gone.
+DELETE FROM gateway.commands WHERE message_id IN (
+    SELECT message_id FROM gateway.commands WHERE created_at < $1 LIMIT 500
+);
+
 -- name: delete_submissions
 -- Submissions that the orchestrator took and that are older than $1.
 DELETE FROM gateway.submissions WHERE job_id IN (
@@ -39,13 +68,14 @@ DELETE FROM gateway.idempotency WHERE (tenant, key) IN (
     SELECT tenant, key FROM gateway.idempotency WHERE created_at < $1 LIMIT 500
 );
 
--- name: job
--- One job, from the orchestrator or, until that has it, as it was submitted.
-SELECT * FROM api.jobs WHERE job_id = $1 AND tenant = $2
+-- name: named_jobs
+-- Jobs by tenant and id, from the orchestrator or, until that has them, as they were submitted; then both may come.
+WITH n AS (SELECT DISTINCT * FROM unnest($1::text[], $2::uuid[]) AS n (tenant, job_id))
+SELECT j.* FROM n JOIN api.jobs AS j ON j.job_id = n.job_id AND j.tenant = n.tenant
 UNION ALL
-SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
-WHERE s.job_id = $1 AND s.tenant = $2 AND s.taken_at IS NULL
-LIMIT 1;
+SELECT w.* FROM n JOIN gateway.submissions AS s ON s.job_id = n.job_id AND s.tenant = n.tenant
+CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
+WHERE s.taken_at IS NULL;
 
 -- name: jobs
 -- A page of jobs, newest first. $2 state and $3 batch narrow it down when given.
@@ -89,5 +119,11 @@ WHERE tenant = $1 AND state = 'failed' GROUP BY 1 ORDER BY 2 DESC;
 SELECT result FROM api.results WHERE job_id = $1 AND tenant = $2;
 
 -- name: events
--- A job's events after a number.
-SELECT seq, type, body FROM api.events WHERE job_id = $1 AND tenant = $2 AND seq > $3 ORDER BY seq LIMIT $4;
+-- Events of several jobs, each after a number; at most $4 of each.
+SELECT n.place::int, e.seq, e.type, e.body
+FROM unnest($1::text[], $2::uuid[], $3::int[]) WITH ORDINALITY AS n (tenant, job_id, after, place)
+CROSS JOIN LATERAL (
+    SELECT seq, type, body FROM api.events AS e
+    WHERE e.job_id = n.job_id AND e.tenant = n.tenant AND e.seq > n.after ORDER BY e.seq LIMIT $4
+) AS e
+ORDER BY n.place, e.seq;

@@ -9,7 +9,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import Publisher
+from chassis.broker import Publisher, lost
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import close
@@ -18,16 +18,14 @@ from chassis.errors import MigrationError, ServerUnreachable
 from chassis.http import serve
 from chassis.lifecycle import every, until
 from chassis.objects import ObjectStore
+from contracts import streams
 from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.settings import Settings, check_host
-from gateway.store import Store
+from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
-
-DATABASE_PATIENCE_SECONDS = 2.0
-"""After which a request is answered 503 rather than kept waiting."""
 
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
@@ -38,7 +36,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     check_host(settings.host)
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(
-            settings.database_url, name="gateway", max_size=10, patience=DATABASE_PATIENCE_SECONDS
+            settings.database_url, name="gateway", max_size=10, patience=COMMAND_SECONDS
         )
         stack.push_async_callback(close, pool)
         await _check_schema(pool)
@@ -85,21 +83,26 @@ class Broker:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: Client | None = None
+        self._closed = asyncio.Event()
 
     def state(self) -> str:
         """Say how the connection stands."""
         return "ok" if self._client is not None and self._client.is_connected else "not connected"
 
     async def attach(self, sender: Sender, feed: Feed) -> None:
-        """Connect, trying for as long as it takes, then let messages flow both ways."""
+        """Connect, trying for as long as it takes, then let messages flow both ways.
+
+        Raises ConnectionLost when that connection is closed for good.
+        """
         while self._client is None:
             try:
-                self._client = await connect_nats(self._url, "gateway")
+                self._client = await connect_nats(self._url, "gateway", self._closed.set)
             except ServerUnreachable as error:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
-        sender.attach(Publisher(self._client.jetstream()))
+        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS,)))
+        await lost(self._closed)
 
     async def close(self) -> None:
         """Close the connection."""

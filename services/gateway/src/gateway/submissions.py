@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import asyncpg
 import msgspec
 from litestar import Response, post
 from litestar.di import NamedDependency
@@ -15,9 +16,11 @@ from litestar.params import HeaderParameter, JSONBody
 from chassis import logs
 from chassis.broker import Publisher
 from chassis.clock import Clock
+from chassis.database import within
+from chassis.grouping import Grouped
 from chassis.outbox import Numbered
 from contracts import codec
-from contracts.commands import JobCommand, SubmitJob
+from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
 from contracts.jobs import ArticleRequest
 from contracts.payloads import REQUEST_LIMIT
@@ -25,10 +28,13 @@ from gateway.errors import Refusal
 from gateway.idempotency import checked_key, fingerprint
 from gateway.presenters import accepted
 from gateway.schemas import Accepted, BatchAccepted, BatchRequest, WriteRequest
-from gateway.store import Claim, Store
+from gateway.store import PATIENCE_SECONDS, Claim, Outcome, Store, Submission
 from gateway.waiting import Waiting
 
 log = logs.get_logger(__name__)
+
+LARGEST_GROUP = 64
+"""Requests committed in one transaction, at most."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -44,6 +50,7 @@ class Sender:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._publisher: Publisher | None = None
+        self._groups = Grouped(self._publish, LARGEST_GROUP)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def attach(self, publisher: Publisher) -> None:
@@ -54,33 +61,38 @@ class Sender:
         """Publish in the background."""
         if self._publisher is None or not messages:
             return
-        task = asyncio.create_task(self._send(self._publisher, messages))
+        task = asyncio.create_task(self._groups.do(messages))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, publisher: Publisher, messages: Sequence[Numbered]) -> None:
+    async def _publish(self, group: Sequence[Sequence[Numbered]]) -> list[None]:
+        """Publish what was committed meanwhile: together it costs little more than one message."""
+        messages = [message for one in group for message in one]
+        assert self._publisher is not None  # noqa: S101  nothing is sent before it is there
         try:
-            await self._store.outbox.send(self._store.pool, publisher, messages)
+            await self._store.outbox.send(self._store.pool, self._publisher, messages)
         except Exception as error:  # noqa: BLE001  the rows are still there for the relay
             log.warning("publish_postponed", messages=len(messages), reason=str(error) or repr(error))
+        return [None] * len(group)
 
     async def relay(self) -> None:
         """Send what still lies in the outbox."""
         if self._publisher is not None:
             await self._store.outbox.relay(self._store.pool, self._publisher)
 
-    async def command(self, command: JobCommand) -> None:
-        """Commit a command on a job and publish it."""
-        self.send(await self._store.command(command, f"command/{uuid.uuid4()}"))
+    async def command(self, command: CancelJob | RetryJob, run: int) -> None:
+        """Commit a command on a job that is in its run ``run``, and publish it."""
+        self.send(await self._store.command(command, f"command/{uuid.uuid4()}", run))
 
 
 class Intake:
-    """Accepts requests: one commit, then a message."""
+    """Accepts requests: one commit for all that come at the same time, then their messages."""
 
     def __init__(self, store: Store, sender: Sender, clock: Clock) -> None:
         self._store = store
         self._sender = sender
         self._clock = clock
+        self._groups = Grouped(self._commit, LARGEST_GROUP)
 
     async def accept(
         self,
@@ -89,17 +101,33 @@ class Intake:
         ids: Sequence[JobId],
         claim: Claim | None,
     ) -> tuple[bytes, bool]:
-        """Commit jobs under the given identifiers; return the answer's JSON and whether it is a repetition's."""
+        """Commit jobs under the given identifiers; return the answer's JSON and whether it is a repetition's.
+
+        Raises Refusal when the key was used for another request.
+        """
         now = self._clock.now()
-        jobs = [
+        jobs = tuple(
             SubmitJob(job_id=job_id, tenant=DEFAULT_TENANT, request=request, submitted_at=now)
             for job_id, request in zip(ids, requests, strict=True)
-        ]
-        messages, earlier = await self._store.accept(DEFAULT_TENANT, jobs, claim)
-        self._sender.send(messages)
-        for job in jobs if earlier is None else ():
+        )
+        submission = Submission(DEFAULT_TENANT, jobs, claim)
+        outcome = await within(PATIENCE_SECONDS, self._groups.do(submission))
+        if isinstance(outcome, Exception):
+            raise outcome
+        for job in jobs if outcome is None else ():
             log.info("job_accepted", job_id=job.job_id, keyword=job.request.primary_keyword)
-        return earlier or codec.encode(answer), earlier is not None
+        return outcome or codec.encode(answer), outcome is not None
+
+    async def _commit(self, group: Sequence[Submission]) -> list[Outcome]:
+        """Commit a group; when the database refuses its data, one by one, so that only the culprit is refused."""
+        try:
+            messages, outcomes = await self._store.accept(group)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            if len(group) == 1:
+                return [error]
+            return [outcome for one in group for outcome in await self._commit([one])]
+        self._sender.send(messages)
+        return outcomes
 
     async def accept_one(self, request: WriteRequest, key: str | None) -> tuple[bytes, bool]:
         """Accept one job."""

@@ -13,12 +13,13 @@ from contracts.jobs import TERMINAL_STATES
 from contracts.views import JobRow
 from gateway.errors import Refusal, job_not_found
 from gateway.feed import Feed
-from gateway.store import Store
+from gateway.presenters import job_status
+from gateway.schemas import JobStatus
+from gateway.store import PAGE, Store
 
 POLL_SECONDS = 2.0
 """How often those who wait look at the database without a wake-up."""
 HEARTBEAT_SECONDS = 15.0
-PAGE = 200
 
 
 class StreamEvent(msgspec.Struct, frozen=True):
@@ -43,6 +44,12 @@ class Waiting:
         if job is None:
             raise job_not_found(job_id)
         return job
+
+    async def status(self, job_id: str) -> JobStatus:
+        """Return how a job stands, with its article once completed. Raises Refusal (404)."""
+        job = await self.job(job_id)
+        result = await self._store.result(DEFAULT_TENANT, job_id) if job.state == "completed" else None
+        return job_status(job, result, self._clock.now())
 
     async def ended(self, job_id: str, seconds: float | None = None) -> JobRow:
         """Return the job once it has ended, or as it is after so many seconds (or when the gateway stops)."""
@@ -76,7 +83,7 @@ class Waiting:
         quiet = 0.0
         with self._feed.listen(job_id) as listener:
             while not listener.closed:
-                rows = await self._store.events(DEFAULT_TENANT, job_id, after, PAGE)
+                rows = await self._store.next_events(DEFAULT_TENANT, job_id, after)
                 for row in rows:
                     yield StreamEvent(row["type"], row["body"], row["seq"])
                     after = row["seq"]

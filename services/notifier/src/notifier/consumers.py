@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import msgspec
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats.subscriber.usecases import PullStreamSubscriber
+from nats.errors import ConnectionClosedError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
@@ -30,7 +34,7 @@ RETRY_SECONDS = 2.0
 """After which an event comes again that could not be noted."""
 
 
-def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: Clock) -> None:
+def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: Clock) -> PullStreamSubscriber:
     """Bind ``intake`` to the durable. An event is acked once its delivery is committed, or when none is wanted.
 
     One that cannot be read is put aside as a dead letter.
@@ -52,7 +56,7 @@ def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: C
             log.exception("event_not_noted", subject=message.raw_message.subject)
             await message.nack(delay=RETRY_SECONDS)
 
-    broker.subscriber(
+    subscriber = broker.subscriber(
         subjects.EVENTS,
         durable=CONSUMER.durable,
         stream=JStream(EVENTS.name, declare=False),
@@ -60,7 +64,26 @@ def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: C
         pull_sub=PullSub(timeout=FETCH_SECONDS),
         ack_policy=AckPolicy.MANUAL,
         decoder=_undecoded,
-    )(on_ended)
+    )
+    subscriber(on_ended)
+    return subscriber
+
+
+def pace(subscriber: PullStreamSubscriber) -> None:
+    """Let a started subscriber pause after each request on a closed connection.
+
+    FastStream asks again at once, so that nothing else in the process would ever run: no signal, no health check.
+    """
+    fetch = subscriber.subscription.fetch  # type: ignore[union-attr]  # it has started
+
+    async def fetch_or_pause(*args: Any, **options: Any) -> Any:
+        try:
+            return await fetch(*args, **options)
+        except ConnectionClosedError:
+            await asyncio.sleep(FETCH_SECONDS)
+            raise
+
+    subscriber.subscription.fetch = fetch_or_pause  # type: ignore[union-attr,method-assign]  # as above
 
 
 async def _take(

@@ -6,12 +6,12 @@ import asyncio
 import random
 import time
 from collections import Counter
+from datetime import timedelta
 
 import httpx
 import prometheus_client
 
 from chassis import logs
-from chassis.clock import Clock
 from chassis.crashpoints import CrashPoint, crash_point
 from notifier.deliveries import Delivery, Outcome, Verdict, choose, settle
 from notifier.endpoint import post
@@ -40,15 +40,14 @@ class Sender:
         store: DeliveryStore,
         client: httpx.AsyncClient,
         settings: Settings,
-        clock: Clock,
         wake: asyncio.Event,
     ) -> None:
         self._store = store
         self._client = client
-        self._clock = clock
         self._wake = wake
         self._keys = [key_of(secret) for secret in settings.webhook_secret]
         self._timeout = settings.webhook_timeout_seconds
+        self._claim_seconds = 2 * self._timeout + 2
         self._ladder = settings.webhook_retry_seconds
         self._in_flight: dict[asyncio.Task[None], Delivery] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -67,7 +66,7 @@ class Sender:
         candidates = await self._store.candidates(self._full_hosts(), CANDIDATES)
         chosen = choose(candidates, self._hosts(), room, AT_ONCE_PER_HOST)
         # Twice the timeout leaves time for the record; after a crash another sender waits that long.
-        return await self._store.claim(chosen, 2 * self._timeout + 2) if chosen else []
+        return await self._store.claim(chosen, self._claim_seconds) if chosen else []
 
     def _hosts(self) -> Counter[str]:
         return Counter(delivery.host for delivery in self._in_flight.values())
@@ -96,7 +95,9 @@ class Sender:
         self._wake.set()
 
     async def _attempt(self, delivery: Delivery) -> None:
-        started_at, started = self._clock.now(), time.monotonic()
+        # The database's time, for receivers refuse a signature that is minutes off, and this machine's clock may be.
+        started_at = delivery.claimed_until - timedelta(seconds=self._claim_seconds)
+        started = time.monotonic()
         signed = headers(self._keys, delivery.message_id, int(started_at.timestamp()), delivery.body)
         try:
             outcome = await post(self._client, delivery.url, signed, delivery.body, self._timeout)
@@ -108,7 +109,8 @@ class Sender:
         duration = time.monotonic() - started
         ATTEMPTS.labels(outcome.reason).inc()
         spread = random.random()  # noqa: S311  spreads retries, hides nothing
-        verdict = settle(delivery.attempts + 1, outcome, self._ladder, spread, self._clock.now())
+        ended_at = started_at + timedelta(seconds=duration)
+        verdict = settle(delivery.attempts + 1, outcome, self._ladder, spread, ended_at)
         if await self._store.record(delivery, outcome, verdict, started_at, duration):
             _tell(delivery, outcome, verdict, duration)
         else:

@@ -11,7 +11,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import Publisher, ensure_stream, faststream_broker
+from chassis.broker import Publisher, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import connect as connect_postgres
@@ -19,7 +19,7 @@ from chassis.errors import MigrationError
 from chassis.http import operations_app, serve
 from chassis.lifecycle import every, until
 from contracts.streams import DEAD_LETTERS, EVENTS
-from notifier.consumers import ensure_consumer, subscribe
+from notifier.consumers import ensure_consumer, pace, subscribe
 from notifier.endpoint import new_client
 from notifier.intake import Intake
 from notifier.sender import Sender
@@ -35,7 +35,8 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         pool = await connect_postgres(settings.database_url, name="notifier")
         stack.push_async_callback(pool.close)
         await _check_schema(pool)
-        client = await connect_nats(settings.nats_url, "notifier")
+        closed = asyncio.Event()
+        client = await connect_nats(settings.nats_url, "notifier", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, EVENTS)
@@ -44,17 +45,19 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         store = DeliveryStore(pool)
         wake = asyncio.Event()
         clock = SystemClock()
-        sender = Sender(store, http, settings, clock, wake)
+        sender = Sender(store, http, settings, wake)
         stack.push_async_callback(sender.close)
         intake = Intake(store, wake, settings.webhook_retry_seconds[0])
-        broker = faststream_broker(settings.nats_url, "notifier-events")
-        subscribe(broker, intake, Publisher(js), clock)
-        stack.push_async_callback(broker.stop)
+        broker = faststream_broker(settings.nats_url, "notifier-events", closed.set)
+        events = subscribe(broker, intake, Publisher(js), clock)
+        stack.push_async_callback(stop_broker, broker)
         await broker.start()
+        pace(events)
         ready.set()
         log.info("notifier_ready")
         await until(
             stop,
+            lost(closed),
             every(5, sender.fill, name="sender", wake=wake),
             every(
                 settings.webhook_sweep_seconds, lambda: intake.sweep(settings.job_cleanup_days), name="sweep"

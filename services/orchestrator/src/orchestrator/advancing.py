@@ -44,7 +44,7 @@ class Advancer:
         """Set when a job became pending or ended: admission has something to decide."""
         self._client = client
         self._js: JetStreamContext = client.jetstream()
-        self._publisher = Publisher(self._js)
+        self._publisher = Publisher(self._js, streams.ALL)
 
     async def apply(self, batch: Sequence[Happening]) -> list[Verdict]:
         """Commit a batch, then see to its consequences; return a verdict for each input.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,8 +69,7 @@ class DeadLetters:
             row = await connection.fetchrow(self._queries["mark_redriven"], number)
             if row is None:
                 return None
-            headers = msgspec.json.decode(row["headers"], type=dict[str, str])
-            headers.pop("Nats-Msg-Id", None)
+            headers = _own_headers(msgspec.json.decode(row["headers"], type=dict[str, str]))
             message = Outgoing(row["subject"], row["payload"], f"redrive/{number}/{uuid.uuid4()}", headers)
             await self._outbox.append(connection, [message])
         subject: str = row["subject"]
@@ -84,6 +83,11 @@ class DeadLetters:
     async def delete_before(self, moment: datetime) -> None:
         """Forget what was put aside before ``moment``."""
         await self._pool.execute(self._queries["delete_dead_letters"], moment)
+
+
+def _own_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what the transport was told of the first journey: the message's id, and the batch it came in."""
+    return {name: value for name, value in headers.items() if not name.startswith("Nats-")}
 
 
 def _row(letter: DeadLetter) -> tuple[Any, ...]:

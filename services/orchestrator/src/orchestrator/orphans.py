@@ -15,7 +15,6 @@ from nats.js.errors import NotFoundError
 
 from chassis import logs
 from chassis.broker import ensure_stream
-from chassis.clock import SystemClock
 from contracts import streams, subjects
 from contracts.ids import JobId
 from orchestrator import metrics
@@ -34,7 +33,7 @@ Orphan = tuple[JobId, CommandLost]
 
 async def find_orphans(pool: asyncpg.Pool, js: JetStreamContext) -> list[Orphan]:
     """Return the started stages that are in no stream."""
-    return await _orphans(JobStore(pool, SystemClock()), js)
+    return await _orphans(JobStore(pool), js)
 
 
 async def reconcile(advancer: Advancer, js: JetStreamContext) -> None:

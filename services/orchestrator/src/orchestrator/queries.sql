@@ -1,3 +1,7 @@
+-- name: clock
+-- The time, as everything is judged by: not that of the transaction's start, which may have waited for locks.
+SELECT clock_timestamp();
+
 -- name: lock_submissions
 -- Take turns on new jobs, so that two replicas with the same submission do not both write it.
 SELECT pg_advisory_xact_lock(hashtextextended(job_id, 0))

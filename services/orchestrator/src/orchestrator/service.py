@@ -13,7 +13,7 @@ from nats.aio.client import Client
 
 from chassis import logs
 from chassis.broker import connect as connect_nats
-from chassis.broker import ensure_stream
+from chassis.broker import ensure_stream, lost
 from chassis.clock import Clock, SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
@@ -39,13 +39,14 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         pool = await connect_postgres(settings.database_url, name="orchestrator")
         stack.push_async_callback(close, pool)
         await _check_schema(pool)
-        client = await connect_nats(settings.nats_url, "orchestrator")
+        closed = asyncio.Event()
+        client = await connect_nats(settings.nats_url, "orchestrator", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         for stream in streams.ALL:
             await ensure_stream(js, stream)
         clock = SystemClock()
-        store, letters = JobStore(pool, clock), DeadLetters(pool)
+        store, letters = JobStore(pool), DeadLetters(pool)
         await store.record_durations()
         advancer = Advancer(store, client)
         operations = _operations(settings, pool, client, stop)
@@ -53,6 +54,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         log.info("orchestrator_ready", max_concurrent=settings.max_concurrent)
         await until(
             stop,
+            lost(closed),
             *consumers(js, advancer, letters, clock),
             every(
                 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -47,7 +47,8 @@ class Advanced(msgspec.Struct):
 class JobStore:
     """Jobs in Postgres."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Clock | None = None) -> None:
+        """Take the time from ``clock``, by default from Postgres: one clock for all replicas, whatever theirs say."""
         self.pool = pool
         self.outbox = Outbox("jobs")
         self._clock = clock
@@ -62,27 +63,31 @@ class JobStore:
     async def admit(self, slots: int) -> Advanced:
         """Give free slots to pending jobs. At most ``slots`` jobs run, whatever other replicas do meanwhile."""
         async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute(self._queries["lock_admission"])
-            running = {
-                row["tenant"]: row["running"] for row in await self._fetch(connection, "running_by_tenant")
-            }
-            free = slots - sum(running.values())
-            if free <= 0:
-                return Advanced([], [], [], {}, [])
-            rows = await self._fetch(connection, "candidates", free)
-            candidates = [
-                Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows
-            ]
-            picked = pick(candidates, running, free, self._clock.now())
+            picked = await self.choose(connection, slots)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
+
+    async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
+        """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
+        await connection.execute(self._queries["lock_admission"])
+        running = {
+            row["tenant"]: row["running"] for row in await self._fetch(connection, "running_by_tenant")
+        }
+        free = slots - sum(running.values())
+        if free <= 0:
+            return ()
+        rows = await self._fetch(connection, "candidates", free)
+        candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
+        return pick(candidates, running, free, await self._now(connection))
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
-        return [JobId(row["job_id"]) for row in await self._fetch(self.pool, "due", self._clock.now())]
+        return [
+            JobId(row["job_id"]) for row in await self._fetch(self.pool, "due", await self._now(self.pool))
+        ]
 
     async def delete_finished(self, days: float) -> int:
         """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
-        before = self._clock.now() - timedelta(days=days)
+        before = await self._now(self.pool) - timedelta(days=days)
         deleted = 0
         while count := int((await self.pool.execute(self._queries["delete_finished"], before)).split()[-1]):
             deleted += count
@@ -96,7 +101,7 @@ class JobStore:
 
     async def counts(self) -> asyncpg.Record:
         """Return ``pending``, ``running`` and ``oldest`` (seconds the oldest running job has run)."""
-        return (await self._fetch(self.pool, "counts", self._clock.now()))[0]
+        return (await self._fetch(self.pool, "counts", await self._now(self.pool)))[0]
 
     async def in_flight(self, older_than_seconds: float) -> list[tuple[JobId, CommandLost]]:
         """Return the attempts that run for longer than that, as what they are if their command is lost."""
@@ -113,13 +118,19 @@ class JobStore:
         """Return which messages still wait in the outbox."""
         return {row["msg_id"] for row in await self._fetch(self.pool, "unsent", list(message_ids))}
 
+    async def _now(self, connection: Any) -> datetime:
+        if self._clock is not None:
+            return self._clock.now()
+        now: datetime = await connection.fetchval(self._queries["clock"])
+        return now
+
     async def _fetch(self, connection: Any, name: str, *arguments: Any) -> list[asyncpg.Record]:
         rows: list[asyncpg.Record] = await connection.fetch(self._queries[name], *arguments)
         return rows
 
     async def _advance(self, connection: Any, batch: Sequence[Happening]) -> Advanced:
         rows = await self._lock(connection, batch)
-        now = self._clock.now()
+        now = await self._now(connection)
         folded = fold(rows, batch, now)
         for (job_id, happened), verdict in zip(batch, folded.verdicts, strict=True):
             if isinstance(verdict, Refused):

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from nats.aio.client import Client
-from nats.js.kv import KeyValue
 
 from chassis import logs
 from chassis.clock import Clock
@@ -15,7 +14,7 @@ from contracts import codec, results
 from contracts.commands import RunStage
 from contracts.payloads import FINDINGS_LIMIT, INLINE_LIMIT, RESULT_LIMIT
 from contracts.stages import STAGES, StageId
-from stage_workers.checkpoints import Checkpoints
+from stage_workers.checkpoints import Bucket, Checkpoints
 from stage_workers.context import Ports, RunningContext
 from stage_workers.errors import FetchFailed, Permanent, PortError
 from stage_workers.outcome import Done, Fail, Retry
@@ -23,6 +22,9 @@ from stage_workers.payloads import Payloads
 from stage_workers.registry import StageFunction
 
 log = logs.get_logger(__name__)
+
+REASON_LIMIT = 2000
+"""Characters of a reason that are reported; more would help nobody, and might not fit into a message."""
 
 
 class Attempts:
@@ -33,7 +35,7 @@ class Attempts:
         registry: Mapping[StageId, StageFunction],
         ports: Ports,
         payloads: Payloads,
-        bucket: KeyValue,
+        bucket: Bucket,
         client: Client,
         clock: Clock,
     ) -> None:
@@ -49,19 +51,16 @@ class Attempts:
         try:
             stage_input = await self._input(command)
         except msgspec.ValidationError as error:
-            return results.StageFail(code="invalid_stage_input", reason=str(error))
-        except PortError as error:
-            return _from_port(error)
+            return results.StageFail(code="invalid_stage_input", reason=str(error)[:REASON_LIMIT])
+        except Exception as error:  # noqa: BLE001  becomes the attempt's outcome
+            return _failed(error)
         checkpoints = Checkpoints(self._bucket, self._payloads, command)
         context = RunningContext(command, self._ports, checkpoints, self._client, self._clock)
         try:
             fate = await self._registry[command.stage](stage_input, context)
             return await self._reported(command, fate)
-        except PortError as error:
-            return _from_port(error)
-        except Exception as error:
-            log.exception("stage_crashed", stage=command.stage.field)
-            return results.StageRetry(reason=f"{type(error).__name__}: {error}"[:2000], code="internal_error")
+        except Exception as error:  # noqa: BLE001  as above
+            return _failed(error)
 
     async def _input(self, command: RunStage) -> Any:
         """Put the input together from its fields, wherever they travelled."""
@@ -75,13 +74,16 @@ class Attempts:
                 return await self._done(command, fate)
             case Retry():
                 return results.StageRetry(
-                    reason=fate.reason, code=fate.code, after_seconds=fate.after_seconds
+                    reason=fate.reason[:REASON_LIMIT], code=fate.code, after_seconds=fate.after_seconds
                 )
             case Fail():
-                return results.StageFail(code=fate.code, reason=fate.reason)
+                return results.StageFail(code=fate.code, reason=fate.reason[:REASON_LIMIT])
         raise TypeError(f"the {command.stage.field} stage returned a {type(fate).__name__}")
 
     async def _done(self, command: RunStage, fate: Done[Any]) -> results.Outcome:
+        expected = STAGES[command.stage].output
+        if not isinstance(fate.output, expected):
+            raise TypeError(f"the output is a {type(fate.output).__name__}, not a {expected.__name__}")
         data = codec.encode(fate.output)
         last = command.stage is StageId.PUBLISH
         if last and len(data) > RESULT_LIMIT:
@@ -100,9 +102,21 @@ def _bounded(verdict: results.Verdict | None) -> results.Verdict | None:
     return msgspec.structs.replace(verdict, findings=codec.fitting(verdict.findings, FINDINGS_LIMIT))
 
 
-def _from_port(error: PortError) -> results.Outcome:
-    """Return the outcome for a port's error that the stage let through."""
-    permanent = isinstance(error, Permanent) or (isinstance(error, FetchFailed) and not error.transient)
-    if permanent:
-        return results.StageFail(code=error.code, reason=error.reason)
-    return results.StageRetry(reason=error.reason, code=error.code, after_seconds=error.after_seconds)
+def _failed(error: Exception) -> results.Outcome:
+    """Return the outcome for what a stage let through: a port's word counts, anything else is a fault of ours."""
+    problem = _port_error(error)
+    if problem is None:
+        log.error("stage_crashed", exc_info=error)
+        reason = f"{type(error).__name__}: {error}"[:REASON_LIMIT]
+        return results.StageRetry(reason=reason, code="internal_error")
+    reason = problem.reason[:REASON_LIMIT]
+    if isinstance(problem, Permanent) or (isinstance(problem, FetchFailed) and not problem.transient):
+        return results.StageFail(code=problem.code, reason=reason)
+    return results.StageRetry(reason=reason, code=problem.code, after_seconds=problem.after_seconds)
+
+
+def _port_error(error: Exception) -> PortError | None:
+    """Return the port's error, also when it comes out of a task group that nothing else failed in."""
+    while isinstance(error, ExceptionGroup) and error.split(PortError)[1] is None:
+        error = error.exceptions[0]
+    return error if isinstance(error, PortError) else None

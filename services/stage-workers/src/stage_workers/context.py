@@ -67,7 +67,8 @@ class RunningContext:
     async def progress(self, message: str, done: int | None = None, total: int | None = None) -> None:
         """See StageContext."""
         now = asyncio.get_running_loop().time()
-        if now - self._spoke < PROGRESS_SECONDS and done != total:
+        last = total is not None and done == total
+        if now - self._spoke < PROGRESS_SECONDS and not last:
             return
         self._spoke = now
         command = self._command

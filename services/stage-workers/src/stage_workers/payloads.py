@@ -7,10 +7,15 @@ from typing import Any
 
 import msgspec
 
-from chassis.errors import ObjectMissing
+from chassis.errors import ObjectMissing, StoreUnavailable
 from chassis.objects import ObjectStore
-from contracts.payloads import INLINE_LIMIT, Inline, Payload, Stored
-from stage_workers.errors import Permanent
+from contracts import codec
+from contracts.payloads import INLINE_LIMIT, MESSAGE_LIMIT, Inline, Payload, Stored
+from contracts.results import StageFail, StageResult
+from stage_workers.errors import Permanent, Transient
+
+HEADER_ROOM = 4096
+"""Of a message, for its headers."""
 
 
 class Payloads:
@@ -22,22 +27,40 @@ class Payloads:
         self._objects = objects
 
     async def pack(self, data: bytes, key: str, limit: int = INLINE_LIMIT) -> Payload:
-        """Return JSON bytes as a payload; above ``limit`` they are stored under ``key``."""
+        """Return JSON bytes as a payload; above ``limit`` they are stored under ``key``. Raises Transient."""
         if len(data) <= limit:
             return Inline(msgspec.Raw(data))
-        await self._objects.put(key, data, "application/json")
+        try:
+            await self._objects.put(key, data, "application/json")
+        except StoreUnavailable as error:
+            raise Transient("store_unavailable", str(error)) from error
         return Stored(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
     async def load(self, payload: Payload) -> bytes:
-        """Return a payload's JSON bytes. Raises Permanent when what is stored is gone or is not what was meant."""
+        """Return a payload's JSON bytes.
+
+        Raises Permanent when what is stored is gone or is not what was meant, Transient when the store does not answer.
+        """
         if isinstance(payload, Inline):
             return bytes(payload.value)
         try:
             data = await self._objects.get(payload.key)
         except ObjectMissing as error:
             raise Permanent("stored_input_missing", f"the article store has no {payload.key}") from error
+        except StoreUnavailable as error:
+            raise Transient("store_unavailable", str(error)) from error
         if hashlib.sha256(data).hexdigest() != payload.sha256:
             raise Permanent(
                 "stored_input_changed", f"{payload.key} in the article store is not what was stored"
             )
         return data
+
+
+def fitting(result: StageResult) -> bytes:
+    """Return a result as a message that every NATS server takes: one that is too large would never get through."""
+    data = codec.encode(result)
+    if len(data) <= MESSAGE_LIMIT - HEADER_ROOM:
+        return data
+    reason = f"the result has {len(data)} bytes; at most {MESSAGE_LIMIT - HEADER_ROOM} are possible"
+    failed = StageFail(code="output_too_large", reason=reason)
+    return codec.encode(msgspec.structs.replace(result, outcome=failed))

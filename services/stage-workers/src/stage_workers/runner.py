@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import socket
 from collections import defaultdict
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,7 +23,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from chassis import logs
-from chassis.broker import Outgoing, Publisher, SharedPublisher, ensure_stream
+from chassis.broker import Outgoing, Publisher, ensure_stream
 from chassis.clock import Clock
 from chassis.pull import pull
 from contracts import codec, streams, subjects
@@ -30,10 +32,19 @@ from contracts.ids import JobId
 from contracts.results import Outcome, StageResult, StageRetry
 from contracts.stages import StageId
 from stage_workers.attempts import Attempts
+from stage_workers.claims import Claim, reject
+from stage_workers.payloads import fitting
+from stage_workers.slots import Slots
+from stage_workers.supervision import Supervised
 
 log = logs.get_logger(__name__)
 
 WORKER = socket.gethostname()
+HAND_BACK_SECONDS = 2
+"""How long draining waits for the server to confirm what is handed back."""
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+"""Between tries to publish a result."""
 
 
 class Runner:
@@ -50,16 +61,16 @@ class Runner:
     ) -> None:
         self._client = client
         self._js = client.jetstream()
-        self._publisher = SharedPublisher(Publisher(self._js))
+        self._publisher = Publisher(self._js)
         self._attempts = attempts
         self._stages = stages
-        self._slots = asyncio.Semaphore(slots)
-        self._free = slots
+        self._slots = Slots(slots, stages)
         self._clock = clock
         self._stream = stream
+        self._ack_wait = stream.consumers[0].ack_wait_seconds
         self._tasks: set[asyncio.Task[None]] = set()
-        self._running: defaultdict[JobId, set[asyncio.Task[Outcome]]] = defaultdict(set)
-        self._wakes = {stage: asyncio.Event() for stage in stages}
+        self._claims: dict[str, Claim] = {}
+        self._running: defaultdict[JobId, set[Supervised]] = defaultdict(set)
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Return one endless pull loop for each stage."""
@@ -68,9 +79,11 @@ class Runner:
                 self._js,
                 self._stream.name,
                 streams.stage_durable(stage),
-                lambda: 1 if self._free > 0 else 0,
+                partial(self._slots.take, stage),
                 self._accept,
-                wake=self._wakes[stage],
+                wake=self._slots.wake(stage),
+                unused=self._slots.give_back,
+                expires=self._slots.patience,
                 recover=lambda: ensure_stream(self._js, self._stream),
             )
             for stage in self._stages
@@ -78,8 +91,8 @@ class Runner:
 
     def cancel(self, job_id: JobId) -> None:
         """Stop what runs for a job. Only what runs now: a failed job that is retried has new commands later."""
-        for task in self._running.get(job_id, ()):
-            task.cancel()
+        for attempt in self._running.get(job_id, ()):
+            attempt.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Let running stages end for so long, then hand the rest back; call it when no loop pulls any more."""
@@ -89,53 +102,59 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(
-            NatsError, TimeoutError
-        ):  # what is not handed back comes again after the ack wait
-            await self._client.flush(timeout=2)
+        with contextlib.suppress(NatsError):  # what is not handed back comes again after the ack wait
+            await self._client.flush(timeout=HAND_BACK_SECONDS)
 
     async def _accept(self, messages: list[Msg]) -> None:
         for message in messages:
-            task = asyncio.create_task(self._keep(message))
+            task = asyncio.create_task(self._take(message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _keep(self, message: Msg) -> None:
-        """See one message through: alive from here on, run when a slot is free."""
-        heart = asyncio.create_task(_beat(message, self._stream.consumers[0].ack_wait_seconds / 3))
-        try:
-            async with self._slots:
-                self._free -= 1
-                try:
-                    await self._see_through(message)
-                finally:
-                    self._free += 1
-                    for wake in self._wakes.values():
-                        wake.set()
-        except asyncio.CancelledError:
-            await _quietly(message.nak())
-            raise
-        except Exception:
-            log.exception("message_failed", subject=message.subject)
-            await _quietly(message.nak(delay=5))
-        finally:
-            heart.cancel()
-
-    async def _see_through(self, message: Msg) -> None:
+    async def _take(self, message: Msg) -> None:
+        """See one message through in the slot that it was asked for with."""
         try:
             command = codec.decode(message.data, RunStage)
         except msgspec.DecodeError as error:
             log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
-            await message.term()
+            await reject(message)
+        else:
+            with structlog.contextvars.bound_contextvars(**_facts(command)):
+                await self._claim(command, message)
+        finally:
+            self._slots.give_back()
+
+    async def _claim(self, command: RunStage, message: Msg) -> None:
+        """Keep the command; a second delivery of one that runs here only gives the first a newer message."""
+        number = _number(command)
+        if (held := self._claims.get(number)) is not None:
+            log.warning("redelivered_while_running")
+            held.renew(message)
             return
-        with _bound(command):
+        claim = self._claims[number] = Claim(message)
+        try:
+            async with claim.kept_alive(self._ack_wait):
+                await self._see_through(command, claim)
+        finally:
+            del self._claims[number]
+
+    async def _see_through(self, command: RunStage, claim: Claim) -> None:
+        finished = False
+        try:
             started = self._clock.now()
-            outcome = await self._outcome(command, message.metadata.num_delivered)
+            outcome = await self._outcome(command, claim.deliveries)
             if outcome is None:
                 log.info("stage_cancelled")
             else:
                 await self._report(command, outcome, started)
-        await message.ack()
+            finished = True
+            await claim.ack()
+        except asyncio.CancelledError:
+            await claim.hand_back(finished=finished)
+            raise
+        except Exception:
+            log.exception("message_failed")
+            await claim.hand_back_later()
 
     async def _outcome(self, command: RunStage, deliveries: int) -> Outcome | None:
         """Run the stage within its time; None when its job was cancelled meanwhile."""
@@ -143,26 +162,21 @@ class Runner:
             reason = f"{deliveries - 1} workers took this stage and none reported"
             return StageRetry(code="worker_lost", reason=reason)
         left = (command.deadline_at - self._clock.now()).total_seconds()
-        seconds = max(0.0, min(command.timeout_seconds, left))
-        task = asyncio.create_task(self._attempts.run(command))
-        self._running[command.job_id].add(task)
+        if left <= 0:
+            return StageRetry(code="stage_timeout", reason="the job was out of time before the stage began")
+        attempt = Supervised(self._attempts.run(command))
+        self._running[command.job_id].add(attempt)
         try:
-            done, _ = await asyncio.wait({task}, timeout=seconds)
-            if not done:
-                reason = f"not finished within {seconds:.0f} s"
-                return StageRetry(code="stage_timeout", reason=reason)
-            return None if task.cancelled() else task.result()
+            return await attempt.outcome(min(command.timeout_seconds, left))
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            self._forget(command.job_id, task)
+            self._forget(command.job_id, attempt)
 
-    def _forget(self, job_id: JobId, task: asyncio.Task[Outcome]) -> None:
-        self._running[job_id].discard(task)
+    def _forget(self, job_id: JobId, attempt: Supervised) -> None:
+        self._running[job_id].discard(attempt)
         if not self._running[job_id]:
             del self._running[job_id]
 
-    async def _report(self, command: RunStage, outcome: Outcome, started: Any) -> None:
+    async def _report(self, command: RunStage, outcome: Outcome, started: datetime) -> None:
         """Publish the result, for as long as it takes: it may have cost money."""
         result = StageResult(
             job_id=command.job_id,
@@ -175,35 +189,24 @@ class Runner:
             finished_at=self._clock.now(),
             worker=WORKER,
         )
-        number = f"{command.job_id}/{command.stage}/{command.run}/{command.round}/{command.attempt}"
-        message = Outgoing(subjects.result(command.job_id, command.stage), codec.encode(result), number)
-        pause = 0.2
-        while not await self._publisher.publish(message):
+        subject = subjects.result(command.job_id, command.stage)
+        message = Outgoing(subject, fitting(result), _number(command))
+        pause = FIRST_PAUSE
+        while not await self._publisher.publish_all([message]):
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _beat(message: Msg, seconds: float) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        await _quietly(message.in_progress())
+def _number(command: RunStage) -> str:
+    """Return what is the same for all deliveries of one command, and for no other."""
+    return f"{command.job_id}/{command.stage}/{command.run}/{command.round}/{command.attempt}"
 
 
-async def _quietly(action: Coroutine[Any, Any, None]) -> None:
-    """Do something for a message that the next delivery would make good if it fails."""
-    try:
-        await action
-    except (NatsError, OSError) as error:
-        log.warning("ack_failed", reason=str(error) or repr(error))
-
-
-@contextlib.contextmanager
-def _bound(command: RunStage) -> Iterator[None]:
-    facts = {
+def _facts(command: RunStage) -> dict[str, Any]:
+    """Return what every log line of an attempt says."""
+    return {
         "job_id": command.job_id,
         "stage": command.stage.field,
         "round": command.round,
         "attempt": command.attempt,
     }
-    with structlog.contextvars.bound_contextvars(**facts):
-        yield

@@ -11,7 +11,7 @@ from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 
 from chassis import logs
-from chassis.broker import connect, ensure_stream, faststream_broker
+from chassis.broker import connect, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.clock import SystemClock
 from chassis.http import operations_app, serve
 from chassis.lifecycle import until
@@ -48,7 +48,8 @@ async def run(
     stages = chosen_stages(settings.stages)
     async with AsyncExitStack() as stack:
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
-        client = await connect(settings.nats_url, "stage-workers")
+        closed = asyncio.Event()
+        client = await connect(settings.nats_url, "stage-workers", closed.set)
         stack.push_async_callback(client.close)
         js = client.jetstream()
         await ensure_stream(js, streams.STAGES)
@@ -64,18 +65,18 @@ async def run(
         clock = SystemClock()
         attempts = Attempts(registry, ports, Payloads(objects), await open_bucket(js), client, clock)
         runner = Runner(client, attempts, stages, settings.stage_slots, clock)
-        broker = _control(settings, runner)
-        stack.push_async_callback(broker.stop)
+        broker = _control(settings, runner, closed)
+        stack.push_async_callback(stop_broker, broker)
         await broker.start()
         ready.set()
         log.info("stage_workers_ready", stages=len(stages), slots=settings.stage_slots)
-        await until(stop, *runner.loops(), *_operations(settings, client, stop))
+        await until(stop, lost(closed), *runner.loops(), *_operations(settings, client, stop))
         await runner.drain(settings.drain_seconds)
 
 
-def _control(settings: Settings, runner: Runner) -> NatsBroker:
+def _control(settings: Settings, runner: Runner, closed: asyncio.Event) -> NatsBroker:
     """Return the broker that hears cancellations: core NATS, every worker gets each one."""
-    broker = faststream_broker(settings.nats_url, "stage-workers-control")
+    broker = faststream_broker(settings.nats_url, "stage-workers-control", closed.set)
 
     @broker.subscriber(subjects.CANCELLED)
     async def on_cancelled(message: NatsMessage) -> None:

@@ -23,8 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway as clients reach it: stored files are served from there."""
     stages: tuple[str, ...] = ()
     """Stages to run, by id or name; all when empty."""
-    stage_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
-    """Stages at once in this process."""
+    stage_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 16
+    """Stages at once in this process. With fewer than the stages that it serves, these take turns to ask for work."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20
     """Time for running stages to end when the worker is stopped."""
     language_model: Literal["extractive"] = "extractive"

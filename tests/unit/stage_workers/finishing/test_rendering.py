@@ -131,8 +131,15 @@ def test_the_sanitiser_is_a_second_line():
 
 
 def test_what_an_article_is_made_of_passes_the_sanitiser(make):
-    body = html.fragment(edition(make.article()))
-    assert html.sanitised(body) == body
+    article = make.article()
+    body = html.fragment(edition(article))
+    assert html.sanitised(body, frozenset(html.image_urls(article.images))) == body
+
+
+def test_images_of_others_are_not_loaded():
+    own, foreign = "https://gateway.example/hero.png", "https://tracker.example/pixel.png"
+    clean = html.sanitised(f'<p><img src="{own}" alt="a"><img src="{foreign}" alt="b"></p>', frozenset({own}))
+    assert lxml.html.fromstring(clean).xpath("//img/@src") == [own]
 
 
 def test_a_good_article_is_whole_and_shows_all_its_texts(make):

@@ -109,6 +109,7 @@ def test_questions_beside_the_keyword_are_asked_only_while_there_are_too_few():
 def test_key_takeaways_say_nothing_of_the_company_and_lean_on_nothing():
     found = topics_of(
         ("A", "Bright Spark Heating sells a heat pump to every house in the county."),
+        ("D", "We sell a heat pump only where it pays for the people who live there."),
         ("B", "A heat pump should still not become so cool that the water freezes."),
         ("C", "A heat pump lasts for about twenty years in an ordinary house."),
     )

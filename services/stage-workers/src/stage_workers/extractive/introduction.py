@@ -1,5 +1,6 @@
 """The introduction and the takeaways: single passages that stand on their own."""
 
+import re
 from collections.abc import Sequence
 
 from contracts.articles import Sentence
@@ -49,7 +50,7 @@ def take_away(
     for window in found:
         if window.topic.score < threshold or not _is_single(window, known):
             continue
-        if company.casefold() in window.texts[0].casefold():
+        if _speaks_of(company, window.texts[0], known):
             continue
         if window.topic.place not in seen and ledger.is_fresh(window.texts[0]):
             seen.add(window.topic.place)
@@ -58,6 +59,11 @@ def take_away(
         if len(chosen) == _TAKEAWAYS:
             break
     return tuple(chosen)
+
+
+def _speaks_of(company: str, text: str, known: Phrases) -> bool:
+    folded = text.casefold()
+    return company.casefold() in folded or not known.own_voice.isdisjoint(re.findall(r"\w+", folded))
 
 
 def _is_single(window: Window, known: Phrases) -> bool:

@@ -20,6 +20,8 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Parts of sentences that point to something named before, in lower case."""
     leaning_headings: frozenset[str]
     """Pronouns with which a heading needs its page to be understood."""
+    own_voice: frozenset[str]
+    """Words by which the company speaks of itself."""
     joining: frozenset[str]
     """Words that join the items of a list, as its last but one may end with."""
     questions_page: str

@@ -71,7 +71,7 @@ def fragment(edition: Edition) -> str:
             outside=lambda url: not _same_site(url, edition.company_url),
         )
     )
-    return sanitised(html)
+    return sanitised(html, frozenset(image_urls(article.images)))
 
 
 def document(edition: Edition, body: str, json_ld: str) -> str:
@@ -82,21 +82,24 @@ def document(edition: Edition, body: str, json_ld: str) -> str:
     return template.render(edition=edition, article=edition.article, hero=hero, **safe)
 
 
-def sanitised(html: str) -> str:
-    """Return HTML with only the elements, attributes and address schemes that an article has."""
+def sanitised(html: str, images: frozenset[str] = frozenset()) -> str:
+    """Return HTML with only the elements, attributes and address schemes that an article has; no image is loaded
+    from elsewhere than ``images``."""
+
+    def kept(tag: str, name: str, value: str) -> str | None:
+        unfit = name == "id" and not _SAFE_ID.match(value)
+        foreign = tag == "img" and name == "src" and value not in images
+        return None if unfit or foreign else value
+
     clean = nh3.clean(
         html,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes=_SCHEMES,
         link_rel=None,
-        attribute_filter=_attribute,
+        attribute_filter=kept,
     )
     return _SPACE.sub(">\n<", clean).strip() + "\n"
-
-
-def _attribute(_tag: str, name: str, value: str) -> str | None:
-    return None if name == "id" and not _SAFE_ID.match(value) else value
 
 
 def _join(parts: Iterable[Markup]) -> Markup:

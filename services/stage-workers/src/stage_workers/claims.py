@@ -1,0 +1,84 @@
+"""A command that this worker holds: kept alive while it is worked on, then acked or handed back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeout
+
+from chassis import logs
+
+log = logs.get_logger(__name__)
+
+ACK_TRIES = 3
+ACK_SECONDS = 2.0
+RETRY_SECONDS = 5.0
+"""When a message comes again whose handling failed through a fault of ours."""
+
+
+class Claim:
+    """The command's message; the newest one when the stream delivers it again meanwhile, as after an outage."""
+
+    def __init__(self, message: Msg) -> None:
+        self._message = message
+
+    @property
+    def deliveries(self) -> int:
+        """How often the stream has delivered the command."""
+        return self._message.metadata.num_delivered
+
+    def renew(self, message: Msg) -> None:
+        """Answer for a newer delivery from now on."""
+        self._message = message
+
+    @asynccontextmanager
+    async def kept_alive(self, ack_wait: float) -> AsyncIterator[None]:
+        """Tell the stream three times in each ack wait that the command is worked on."""
+        heart = asyncio.create_task(self._beat(ack_wait / 3))
+        try:
+            yield
+        finally:
+            heart.cancel()
+
+    async def _beat(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await _quietly(self._message.in_progress())
+
+    async def ack(self) -> None:
+        """Ack, and make sure that the stream knows: an ack that is lost would have paid work done again."""
+        for _ in range(ACK_TRIES):
+            try:
+                await self._message.ack_sync(timeout=ACK_SECONDS)
+            except NatsTimeout:
+                continue
+            except NatsError as error:
+                log.warning("ack_failed", reason=str(error) or repr(error))
+            return
+        log.warning("ack_unconfirmed", subject=self._message.subject)
+
+    async def hand_back(self, *, finished: bool) -> None:
+        """Give an unfinished command to another worker at once; ack a finished one without waiting."""
+        await _quietly(self._message.ack() if finished else self._message.nak())
+
+    async def hand_back_later(self) -> None:
+        """Have the command delivered again after a while."""
+        await _quietly(self._message.nak(delay=RETRY_SECONDS))
+
+
+async def reject(message: Msg) -> None:
+    """Have a message that nobody can read never delivered again."""
+    await _quietly(message.term())
+
+
+async def _quietly(action: Coroutine[Any, Any, None]) -> None:
+    """Do something for a message that the next delivery would make good if it fails."""
+    try:
+        await action
+    except (NatsError, OSError) as error:
+        log.warning("ack_failed", reason=str(error) or repr(error))
