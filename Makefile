@@ -44,9 +44,12 @@ test: check ## everything CI runs: check, then all tests
 bench: setup ## ratios against raw baselines measured in the same run
 	$(BIN)/python -m bench
 
+bench-peers: setup ## the same no-op workflow on four peer systems, in one run
+	$(BIN)/python -m bench.peers
+
 CHAOS_MINUTES ?= 3
 CHAOS_SEED ?= 1
 chaos: setup ## inject faults for CHAOS_MINUTES (3), seed CHAOS_SEED, and prove that nothing is lost
 	$(BIN)/python -m chaos --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED) --report docs/chaos.md
 
-.PHONY: help setup lock demo up fmt check test bench chaos
+.PHONY: help setup lock demo up fmt check test bench bench-peers chaos

@@ -86,7 +86,7 @@ def test_words_of_the_business_are_found_in_any_spelling() -> None:
 
 
 def test_the_chassis_stays_small() -> None:
-    assert len(CHASSIS) <= 17
+    assert len(CHASSIS) <= 19
     assert sum(map(lines_of_code, CHASSIS)) <= 1200
 
 

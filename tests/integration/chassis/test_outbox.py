@@ -145,3 +145,12 @@ async def test_confirming_never_waits_for_rows_that_another_transaction_holds(pl
     assert await place.outbox.relay(place.pool, place.publisher, older_than_seconds=0) == 1
     assert await place.depth() == 0
     assert len(await place.stored()) == 3
+
+
+async def test_only_the_delete_itself_may_reach_the_disk_later(place: Place) -> None:
+    out = messages(2)
+    ids = await place.write(out)
+    async with place.pool.acquire() as connection, connection.transaction():
+        await place.outbox.send(connection, place.publisher, list(zip(ids, out, strict=True)))
+        assert await connection.fetchval("SHOW synchronous_commit") == "off"
+    assert await place.pool.fetchval("SHOW synchronous_commit") == "on"
