@@ -13,7 +13,7 @@ from contracts.streams import EVENTS
 async def test_the_sweep_finds_what_nats_never_brought(notifying, jobs, sink, until) -> None:
     lost = [await jobs.end(sink.url, state, tell=False) for state in ("completed", "failed")]
     unasked = await jobs.end(None, tell=False)
-    await jobs.connection.execute("UPDATE jobs.jobs SET finished_at = finished_at - interval '1 minute'")
+    await jobs.connection.execute("UPDATE jobs.events SET at = at - interval '1 minute'")
     async with notifying():
         for event in lost:
             await until(lambda event=event: jobs.has(event, "delivered"))
@@ -21,19 +21,27 @@ async def test_the_sweep_finds_what_nats_never_brought(notifying, jobs, sink, un
     assert await jobs.deliveries(unasked) == []
 
 
+async def test_an_end_that_a_retry_followed_is_told_all_the_same(notifying, jobs, sink, until) -> None:
+    failed = await jobs.end(sink.url, "failed", tell=False)
+    await jobs.connection.execute("UPDATE jobs.jobs SET state = 'running', finished_at = NULL, seq = seq + 3")
+    await jobs.connection.execute("UPDATE jobs.events SET at = at - interval '1 minute'")
+    async with notifying():
+        await until(lambda: jobs.has(failed, "delivered"))
+
+
 async def test_the_sweep_leaves_old_jobs_and_told_jobs_alone(notifying, jobs, sink, until) -> None:
     old = await jobs.end(sink.url, tell=False)
-    await jobs.connection.execute("UPDATE jobs.jobs SET finished_at = finished_at - interval '8 days'")
+    await jobs.connection.execute("UPDATE jobs.events SET at = at - interval '8 days'")
     async with notifying(webhook_sweep_seconds=0.1):
         told = await jobs.end(sink.url)
         await until(lambda: jobs.has(told, "delivered"))
         await jobs.connection.execute(
-            "UPDATE jobs.jobs SET finished_at = finished_at - interval '1 minute' WHERE job_id::text <> $1",
+            "UPDATE jobs.events SET at = at - interval '1 minute' WHERE job_id::text <> $1",
             old.job_id,
         )
         lost = await jobs.end(sink.url, tell=False)
         await jobs.connection.execute(
-            "UPDATE jobs.jobs SET finished_at = finished_at - interval '1 minute' WHERE job_id::text = $1",
+            "UPDATE jobs.events SET at = at - interval '1 minute' WHERE job_id::text = $1",
             lost.job_id,
         )
         await until(lambda: jobs.has(lost, "delivered"))

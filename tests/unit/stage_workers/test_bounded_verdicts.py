@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sample_parts import QUALITY
+
 from chassis.objects import ObjectStore
 from contracts import codec
 from contracts.articles import Finding
@@ -12,15 +14,15 @@ from contracts.commands import RunStage
 from contracts.ids import new_job_id
 from contracts.payloads import FINDINGS_LIMIT
 from contracts.results import StageDone, Verdict
-from contracts.stages import StageId
+from contracts.stages import QualityOutput, StageId
 from stage_workers.attempts import Attempts
 from stage_workers.outcome import Done
 from stage_workers.payloads import Payloads
 
 
 async def reported(findings: tuple[Finding, ...]) -> Verdict:
-    async def run(_input: Any, _context: Any) -> Done[str]:
-        return Done("output", verdict=Verdict(passed=False, score=70, findings=findings))
+    async def run(_input: Any, _context: Any) -> Done[QualityOutput]:
+        return Done(QUALITY, verdict=Verdict(passed=False, score=70, findings=findings))
 
     nothing: Any = None
     payloads = Payloads(ObjectStore.open("memory://"))

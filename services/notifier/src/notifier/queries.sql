@@ -11,26 +11,18 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 second')
 ON CONFLICT (job_id, seq) DO NOTHING
 RETURNING id;
 
--- name: missed_jobs
--- Jobs that ended between $1 and $2 seconds ago, want a webhook, and have no delivery for their last event.
-SELECT j.job_id
-FROM api.jobs AS j
-WHERE j.finished_at > now() - $1 * interval '1 second'
-    AND j.finished_at < now() - $2 * interval '1 second'
-    AND j.state IN ('completed', 'failed', 'cancelled')
-    AND j.callback_url IS NOT NULL
-    AND NOT EXISTS (SELECT FROM notifier.deliveries AS d WHERE d.job_id = j.job_id AND d.seq = j.last_seq)
-ORDER BY j.finished_at
-LIMIT 100;
-
 -- name: missed_events
--- The terminal events of jobs $1 that have no delivery.
+-- Terminal events that came between $1 and $2 seconds ago, of jobs that want a webhook, and have no delivery. A job that
+-- failed and was retried has several: each end is told, whatever the job does now.
 SELECT e.body
-FROM api.events AS e
-WHERE e.job_id = ANY($1::uuid[])
-    AND e.type IN ('completed', 'failed', 'cancelled')
+FROM api.events AS e JOIN api.jobs AS j USING (job_id)
+WHERE e.type IN ('completed', 'failed', 'cancelled')
+    AND e.at > now() - $1 * interval '1 second'
+    AND e.at < now() - $2 * interval '1 second'
+    AND j.callback_url IS NOT NULL
     AND NOT EXISTS (SELECT FROM notifier.deliveries AS d WHERE d.job_id = e.job_id AND d.seq = e.seq)
-ORDER BY e.at;
+ORDER BY e.at
+LIMIT 100;
 
 -- name: candidates
 -- The $2 longest due deliveries that nobody is at, except those to hosts $1.

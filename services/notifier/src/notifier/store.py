@@ -45,12 +45,9 @@ class DeliveryStore:
         return identifier is not None
 
     async def missed(self, within_seconds: float, older_than_seconds: float) -> list[Event]:
-        """Return terminal events without a delivery, of at most 100 jobs that ended in that time and want one."""
-        rows = await self._pool.fetch(_queries["missed_jobs"], within_seconds, older_than_seconds)
-        if not rows:
-            return []
-        events = await self._pool.fetch(_queries["missed_events"], [row["job_id"] for row in rows])
-        return [codec.decode_event(row["body"]) for row in events]
+        """Return up to 100 terminal events of that age that have no delivery, of jobs that want one."""
+        rows = await self._pool.fetch(_queries["missed_events"], within_seconds, older_than_seconds)
+        return [codec.decode_event(row["body"]) for row in rows]
 
     async def candidates(self, except_hosts: Sequence[str], limit: int) -> list[tuple[int, str]]:
         """Return (id, host) of what is due and free, longest due first."""
