@@ -39,7 +39,10 @@ check: setup ## lint, types, import rules
 	$(BIN)/lint-imports
 
 test: check ## everything CI runs: check, then all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile
+
+chaos-minute: setup ## a minute of faults with a fixed seed, as a test
+	$(BIN)/pytest -m nemesis tests/chaos
 
 bench: setup ## ratios against raw baselines measured in the same run
 	$(BIN)/python -m bench
@@ -52,4 +55,4 @@ CHAOS_SEED ?= 1
 chaos: setup ## inject faults for CHAOS_MINUTES (3), seed CHAOS_SEED, and prove that nothing is lost
 	$(BIN)/python -m chaos --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED) --report docs/chaos.md
 
-.PHONY: help setup lock demo up fmt check test bench bench-peers chaos
+.PHONY: chaos-minute help setup lock demo up fmt check test bench bench-peers chaos

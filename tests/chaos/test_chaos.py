@@ -13,6 +13,7 @@ KINDS_AT_LEAST = 8
 """Of faults, in a minute on a busy machine; the seed decides which come first."""
 
 
+@pytest.mark.nemesis
 @pytest.mark.timeout(480)
 async def test_a_minute_of_faults_breaks_no_invariant(tmp_path: Path) -> None:
     verdict = await run(tmp_path / "chaos", SEED, minutes=1)

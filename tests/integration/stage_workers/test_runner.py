@@ -231,6 +231,8 @@ async def test_a_command_that_is_sent_anew_after_its_end_is_run_again(bench: Any
             await bench.send(command)
             await bench.until(lambda number=number: len(stage.runs) == number)
             await bench.until(lambda: _is(bench.left, 0))
+            await bench.outcomes(1)
+            await bench.js.purge_stream(streams.RESULTS.name)
 
 
 async def test_a_result_is_published_again_until_the_stream_takes_it(bench: Any) -> None:

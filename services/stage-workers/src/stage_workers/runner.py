@@ -153,7 +153,7 @@ class Runner:
             if outcome is None:
                 log.info("stage_cancelled")
             else:
-                await self._report(command, outcome, started)
+                await self._report(command, outcome, started, claim)
             finished = True
             self._finished.append(claim.message_id)
             await claim.ack()
@@ -184,8 +184,12 @@ class Runner:
         if not self._running[job_id]:
             del self._running[job_id]
 
-    async def _report(self, command: RunStage, outcome: Outcome, started: datetime) -> None:
-        """Publish the result, for as long as it takes: it may have cost money."""
+    async def _report(self, command: RunStage, outcome: Outcome, started: datetime, claim: Claim) -> None:
+        """Publish the result, for as long as it takes: it may have cost money.
+
+        Its id names the delivered message too: a command comes anew because its first result was lost from the stream,
+        which would drop a second one of the same id as a copy.
+        """
         result = StageResult(
             job_id=command.job_id,
             stage=command.stage,
@@ -198,7 +202,7 @@ class Runner:
             worker=WORKER,
         )
         subject = subjects.result(command.job_id, command.stage)
-        message = Outgoing(subject, fitting(result), _number(command))
+        message = Outgoing(subject, fitting(result), f"{_number(command)}/{claim.message_id[0]}")
         pause = FIRST_PAUSE
         while not await self._publisher.publish_all([message]):
             await asyncio.sleep(pause)
