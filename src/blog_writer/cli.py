@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from blog_writer import dead_letters
 from blog_writer.articles import write_files
@@ -120,6 +120,10 @@ def finish(gateway: Client, job_id: str, out: Path | None) -> None:
     console.print(f"article: {files[0]}", soft_wrap=True)
 
 
+_JOB_COLUMNS = (("job", 36), ("status", 9), ("done", 4), ("created", 11))
+"""Columns that are shown whole, with their widths: the identifier goes into every other command."""
+
+
 @app.command()
 def jobs(
     status: Annotated[
@@ -127,16 +131,26 @@ def jobs(
     ] = None,
     batch_id: Annotated[str | None, typer.Option(help="Only this batch.")] = None,
     limit: Annotated[int, typer.Option(help="1 to 100.")] = 20,
+    offset: Annotated[int, typer.Option(help="How many to leave out.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
     url: UrlOption = None,
 ) -> None:
     """List jobs, newest first."""
-    filters = {"status": status, "batch_id": batch_id, "limit": limit}
+    filters = {"status": status, "batch_id": batch_id, "limit": limit, "offset": offset}
     page = client(url).jobs(**{name: value for name, value in filters.items() if value is not None})
-    table = Table("job", "status", "progress", "created", "keyword")
+    if as_json:
+        console.print_json(data=page)
+        return
+    table = Table(*(Column(name, no_wrap=True, min_width=width) for name, width in _JOB_COLUMNS), box=None)
+    table.add_column("keyword", overflow="ellipsis", no_wrap=True, ratio=1)
     for job in page["jobs"]:
-        progress = f"{job['progress_percent']}%"
+        created = job["created_at"][5:16].replace("T", " ")
         table.add_row(
-            job["job_id"], job["status"], progress, job["created_at"], job.get("primary_keyword", "")
+            job["job_id"],
+            job["status"],
+            f"{job['progress_percent']}%",
+            created,
+            job.get("primary_keyword", ""),
         )
     console.print(table)
     console.print(f"{len(page['jobs'])} of {page['total']}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from contracts.stages import TOTAL_STAGES
 
@@ -65,19 +66,25 @@ class Display:
         self._progress.update(self._whole, completed=TOTAL_STAGES, detail=detail)
 
     def _failed(self, event: dict[str, Any]) -> None:
-        self._progress.update(self._whole, detail=f"failed: {event['error']} [{event['error_code']}]")
+        self._stop(f"failed: {event['error']} [{event['error_code']}]")
 
     def _cancelled(self, _event: dict[str, Any]) -> None:
-        self._progress.update(self._whole, detail="cancelled")
+        self._stop("cancelled")
+
+    def _stop(self, word: str) -> None:
+        """Take away what turns and fills, and say the last word in full: a table would cut it off."""
+        for task in self._progress.tasks:
+            self._progress.update(task.id, visible=task.finished)
+        self._progress.console.print(word, markup=False, soft_wrap=True)
 
 
 def follow(events: Iterable[dict[str, Any]], console: Console) -> dict[str, Any] | None:
     """Show all events until they end; return the last one with a ``seq``, None when there was none."""
     columns = (
         SpinnerColumn(finished_text="✓"),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[detail]}", markup=False),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=20, table_column=Column(min_width=5)),
+        TextColumn("{task.fields[detail]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
         TimeElapsedColumn(),
     )
     last = None

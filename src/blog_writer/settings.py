@@ -10,6 +10,8 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from chassis.errors import SettingsError
+
 
 class UpSettings(msgspec.Struct, frozen=True):
     """What the all-in-one needs before its services can be set up."""
@@ -31,9 +33,12 @@ class UpSettings(msgspec.Struct, frozen=True):
     log_level: str = "info"
 
     def data_folder(self) -> Path:
-        """Return the data folder as an absolute path, made if it is not there."""
+        """Return the data folder as an absolute path, made if it is not there. Raises SettingsError."""
         folder = Path(self.data_dir).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"BLOG_WRITER_DATA_DIR: {folder} cannot be used: {error.strerror}") from error
         return folder
 
     def database_folder(self) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import os
+import signal
 import time
 from typing import Any
 
@@ -52,6 +54,18 @@ def test_a_restart_goes_on_from_the_last_finished_stage(own_system: Any, door: A
     assert {stage for stage, _ in completions} >= before
     assert all(starts[stage, 1] == 1 for stage in before), "a finished stage was started again"
     assert set(completions.values()) == {1}
+
+
+def test_ctrl_c_stops_the_services_before_the_servers_that_they_need(own_system: Any, door: Any) -> None:
+    """A terminal signals the whole process group."""
+    own_system.start()
+    start_and_shut(own_system, door)
+    os.killpg(own_system.process.pid, signal.SIGINT)
+    assert own_system.process.wait(30) == 0
+    log = own_system.log_text()
+    assert "service_stopped" in log
+    assert "Traceback" not in log
+    assert "loop_failed" not in log
 
 
 def test_cancelling_stops_the_running_stage_within_a_second(system: Any, door: Any) -> None:

@@ -42,7 +42,10 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, command: Sequence[str | Path], **options: Any) -> None:
-        """Start the command; it gets the stop signal when the calling thread or process ends (Linux)."""
+        """Start the command; it gets the stop signal when the calling thread or process ends (Linux).
+
+        It has a process group of its own: Ctrl-C in a terminal must not stop it before those who still need it.
+        """
         parent_died = _death_signal(self._stop_signal) if LINUX else None
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own command
@@ -50,6 +53,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                process_group=0,
                 preexec_fn=parent_died,  # noqa: PLW1509  one prctl call, no lock taken
                 **options,
             )
