@@ -89,6 +89,7 @@ def redrive(number: Number, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     subject = _ask(data_dir, lambda letters: letters.redrive(number))
     if subject is None:
         raise CommandError(
-            f"dead letter {number} cannot be sent again: it is unknown, was cut off, or was sent before"
+            f"dead letter {number} cannot be sent again: it is unknown, was cut off, was sent before, or commands a"
+            " stage (then 'blog-writer retry JOB' goes on with its job)"
         )
     console.print(f"dead letter {number} goes out again to {subject}")

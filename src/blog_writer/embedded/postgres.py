@@ -98,6 +98,7 @@ class PostgresServer:
         for _ in range(START_TRIES):
             if self._became_ready():
                 return
+            self._child.stop()
             self._launch()
         raise ServerFailed(f"Postgres did not start on {self._dir}:\n{self._child.log_tail()}")
 

@@ -83,6 +83,7 @@ async def test_a_body_of_five_megabytes_is_refused(door: Any) -> None:
     ("query", "field"),
     [
         ("limit=-1", "limit"),
+        ("batch_id=a%00b", "batch_id"),
         ("limit=0", "limit"),
         ("limit=10000", "limit"),
         ("limit=many", "limit"),
@@ -112,15 +113,17 @@ async def test_unknown_and_malformed_jobs_are_told_apart(door: Any) -> None:
             assert_problem(
                 await door.http.request(method, path.format("17")), 400, "invalid_job_id", "job_id"
             )
+        assert_problem(await door.http.get("/batches/%00"), 400, "invalid_parameter", "batch_id")
         assert_problem(await door.http.get("/batches/none"), 404, "batch_not_found", "batch_id")
         assert_problem(await door.http.get("/nowhere"), 404, "not_found")
         assert_problem(await door.http.delete("/jobs"), 405, "method_not_allowed")
 
 
-async def test_a_bad_resumption_point_is_refused(door: Any) -> None:
+@pytest.mark.parametrize("point", [b"seven", b"9" * 5000, b"\xb2", b"-1"])
+async def test_a_bad_resumption_point_is_refused(door: Any, point: bytes) -> None:
     async with door.gateway():
         job_id = await door.submit()
-        headers = {"accept": "text/event-stream", "last-event-id": "seven"}
+        headers = {b"accept": b"text/event-stream", b"last-event-id": point}
         answer = await door.http.get(f"/jobs/{job_id}/events", headers=headers)
         assert_problem(answer, 400, "invalid_parameter", "Last-Event-ID")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -82,6 +83,32 @@ async def test_a_stage_command_that_no_worker_can_run_fails_its_job(bench: Any) 
         job = await bench.until(job_id, "failed")
         assert (job["error_code"], job["error_stage"]) == ("worker_lost", taken[0].stage)
         assert len(await until_letters(DeadLetters(bench.pool), 1)) == 1
+
+
+async def test_a_letter_with_a_nul_in_it_is_recorded_and_holds_up_no_other(bench: Any) -> None:
+    letter = DeadLetter(
+        message_id="BLOG_EVENTS/1/1", stream="BLOG_EVENTS", subject="blog.events.x.completed",
+        code=DeadLetterCode.UNDECODABLE, reason="no kind '\0x'", payload=b"\0", deliveries=1, service="notifier",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    good = msgspec.structs.replace(letter, message_id="BLOG_EVENTS/2/1", reason="good")
+    async with bench.orchestrator():
+        for one in (letter, good):
+            await bench.js.publish(subjects.dead_letter(one), codec.encode(one))
+        rows = await until_letters(DeadLetters(bench.pool), 2)
+    assert {row["reason"] for row in rows} == {"good", "no kind '\ufffdx'"}
+
+
+async def test_a_stage_command_is_not_sent_again(bench: Any) -> None:
+    letter = DeadLetter(
+        message_id="BLOG_STAGES/1/1", stream="BLOG_STAGES", subject="blog.stage.stage_00.x",
+        code=DeadLetterCode.UNDECODABLE, reason="no JSON", payload=b"", deliveries=1, service="stage-workers",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    letters = DeadLetters(bench.pool)
+    await letters.record([letter])
+    (row,) = await letters.latest(1)
+    assert await letters.redrive(row["id"]) is None
 
 
 async def test_a_dead_letter_is_sent_again_once(bench: Any) -> None:

@@ -250,4 +250,5 @@ async def bench(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Bench]
         js = client.jetstream()
         await ensure_stream(js, stages_stream())
         await ensure_stream(js, streams.RESULTS)
+        await ensure_stream(js, streams.DEAD_LETTERS)
         yield Bench(nats_server, client, tmp_path / "objects")

@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from chassis.broker import ensure_stream
-from contracts import streams, subjects
-from contracts.results import StageDone, StageRetry
-from contracts.stages import StageId
+from contracts import codec, streams, subjects
+from contracts.commands import RunStage
+from contracts.dead_letters import DeadLetter
+from contracts.results import StageDone
+from contracts.stages import PIPELINE_VERSION, StageId
 from stage_workers.claims import Claim
 
 HANGING_WORKER = Path(__file__).with_name("hanging_worker.py")
@@ -250,7 +253,16 @@ async def test_a_result_is_published_again_until_the_stream_takes_it(bench: Any)
     assert len(stage.runs) == 1
 
 
-async def test_what_cannot_be_read_is_dropped_and_the_rest_goes_on(bench: Any) -> None:
+async def letters(bench: Any, count: int) -> list[DeadLetter]:
+    async def there() -> bool:
+        return (await bench.js.stream_info(streams.DEAD_LETTERS.name)).state.messages >= count
+
+    await bench.until(there)
+    stored = [await bench.js.get_msg(streams.DEAD_LETTERS.name, number + 1) for number in range(count)]
+    return [codec.decode(message.data, DeadLetter) for message in stored]
+
+
+async def test_what_cannot_be_read_is_put_aside_and_the_rest_goes_on(bench: Any) -> None:
     stage = bench.stage(opened=True)
     async with bench.worker({StageId.COMPANY: stage}, slots=1):
         for data in (b"no JSON", b"\xff\xfe", b'{"job_id": 1}'):
@@ -258,22 +270,39 @@ async def test_what_cannot_be_read_is_dropped_and_the_rest_goes_on(bench: Any) -
         await bench.send(bench.command())
         await bench.outcomes()
         await bench.until(lambda: _is(bench.left, 0))
+        aside = await letters(bench, 3)
     assert len(stage.runs) == 1
+    assert {letter.code for letter in aside} == {"undecodable"}
+    assert {letter.payload for letter in aside} == {b"no JSON", b"\xff\xfe", b'{"job_id": 1}'}
 
 
-async def test_a_command_that_killed_every_worker_is_reported_instead_of_run(bench: Any) -> None:
+async def test_a_command_of_a_later_pipeline_is_left_to_others_and_then_put_aside(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stage_workers.claims.RETRY_SECONDS", 0.05)
     stage = bench.stage(opened=True)
-    await bench.send(bench.command())
+    command = msgspec.structs.replace(bench.command(), pipeline_version=PIPELINE_VERSION + 1)
+    async with bench.worker({StageId.COMPANY: stage}):
+        await bench.send(command)
+        (letter,) = await letters(bench, 1)
+        await bench.until(lambda: _is(bench.left, 0))
+    assert (letter.code, letter.deliveries) == ("unknown_version", streams.STAGE_MAX_DELIVERIES + 1)
+    assert stage.runs == []
+
+
+async def test_a_command_that_killed_every_worker_is_put_aside_instead_of_run(bench: Any) -> None:
+    stage, command = bench.stage(opened=True), bench.command()
+    await bench.send(command)
     taking = await bench.js.pull_subscribe_bind(streams.stage_durable(StageId.COMPANY), streams.STAGES.name)
     for _ in range(streams.STAGE_MAX_DELIVERIES):
         (message,) = await taking.fetch(1, timeout=5)
         await message.nak()
     await taking.unsubscribe()
     async with bench.worker({StageId.COMPANY: stage}):
-        (outcome,) = await bench.outcomes()
+        (letter,) = await letters(bench, 1)
         await bench.until(lambda: _is(bench.left, 0))
-    assert isinstance(outcome, StageRetry)
-    assert outcome.code == "worker_lost"
+    assert letter.code == "worker_lost"
+    assert codec.decode(letter.payload, RunStage) == command
     assert stage.runs == []
 
 

@@ -28,9 +28,6 @@ class DeadLetterCode(enum.StrEnum):
     REFUSED = "refused"
     """It was read, and applying it raised an error again and again."""
 
-    TOO_LARGE = "too_large"
-    """The broker does not take a message of this size."""
-
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag="dead_letter"):
     """One message that was put aside."""

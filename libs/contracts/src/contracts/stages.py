@@ -258,6 +258,9 @@ class StageContract(msgspec.Struct, frozen=True):
     output: type[Part]
 
 
+PIPELINE_VERSION = 1
+"""Of the stages below and their order. A worker leaves commands of a later version to workers of a later release."""
+
 STAGES: dict[StageId, StageContract] = {
     StageId.COMPANY: StageContract(CompanyInput, CompanyOutput),
     StageId.BRIEF: StageContract(BriefInput, BriefOutput),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -55,7 +56,7 @@ def _resume(request: Request[Any, Any, Any], after: int) -> int:
     last = request.headers.get("last-event-id", "")
     if not last:
         return after
-    if not last.isdigit() or int(last) > LARGEST_SEQ:
+    if not re.fullmatch("[0-9]{1,10}", last) or int(last) > LARGEST_SEQ:
         raise Refusal(400, "invalid_parameter", "Last-Event-ID must be the seq of an event", "Last-Event-ID")
     return int(last)
 

@@ -41,6 +41,13 @@ def checked_id(job_id: str) -> JobId:
         raise Refusal(400, "invalid_job_id", detail, "job_id") from error
 
 
+def checked_batch(batch_id: str) -> str:
+    """Return a batch's name. Raises Refusal when it has a NUL character, which Postgres cannot hold."""
+    if "\0" in batch_id:
+        raise Refusal(400, "invalid_parameter", "batch_id must not contain a NUL character", "batch_id")
+    return batch_id
+
+
 @get("/jobs", tags=["jobs"], summary="List jobs")
 async def list_jobs(
     store: NamedDependency[Store],
@@ -50,7 +57,8 @@ async def list_jobs(
     offset: Offset = 0,
 ) -> JobPage:
     """Return jobs, newest first."""
-    rows, counts = await store.jobs(DEFAULT_TENANT, status, batch_id, limit, offset)
+    wanted = None if batch_id is None else checked_batch(batch_id)
+    rows, counts = await store.jobs(DEFAULT_TENANT, status, wanted, limit, offset)
     return job_page(rows, counts, status, limit, offset)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import asyncpg
 import msgspec
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -144,15 +145,26 @@ class _Registry:
 
     async def __call__(self, messages: list[Msg]) -> None:
         letters = [self._letter(message) for message in messages]
-        await self._letters.record(letters)
+        await self._record(letters)
         happenings = [happening for letter in letters if (happening := consequence(letter)) is not None]
         await self._advancer.apply(happenings)
         for message in messages:
             await message.ack()
 
+    async def _record(self, letters: Sequence[DeadLetter]) -> None:
+        """Record letters; one that the database refuses is told in the log, and holds up no other."""
+        try:
+            await self._letters.record(letters)
+        except asyncpg.DataError:
+            if len(letters) == 1:
+                log.exception("dead_letter_refused", subject=letters[0].subject, reason=letters[0].reason)
+                return
+            for letter in letters:
+                await self._record([letter])
+
     def _letter(self, message: Msg) -> DeadLetter:
         try:
-            return codec.decode(message.data, DeadLetter)
+            return codec.decode(storable(message.data), DeadLetter)
         except msgspec.DecodeError as error:
             return dead_letter(
                 delivered(message), DeadLetterCode.UNDECODABLE, str(error), SERVICE, self._clock.now()

@@ -40,7 +40,7 @@ from contracts.events import (
 from contracts.jobs import JobState
 from contracts.payloads import Inline
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Verdict
-from contracts.stages import StageId
+from contracts.stages import PIPELINE_VERSION, StageId
 from orchestrator.job import (
     Admit,
     CommandLost,
@@ -56,7 +56,6 @@ from orchestrator.job import (
 from orchestrator.pipeline import (
     MAX_ROUNDS,
     PIPELINE,
-    PIPELINE_VERSION,
     ROUND_STAGES,
     progress_percent,
     stages_completed,

@@ -11,8 +11,6 @@ from contracts.jobs import JobState
 from contracts.stages import TOTAL_STAGES, StageId
 from orchestrator.job import Job, StageRecord, StageStatus
 
-PIPELINE_VERSION = 1
-"""Recorded with each job; a change of the table that old jobs could not follow is a new version."""
 MAX_ROUNDS = 3
 """The first draft and at most two regenerations."""
 

@@ -199,9 +199,10 @@ FROM jobs.dead_letters ORDER BY id DESC LIMIT $1;
 SELECT * FROM jobs.dead_letters WHERE id = $1;
 
 -- name: mark_redriven
--- Note that one was sent again; no row when it is unknown, truncated, or was sent again before.
+-- Note that one was sent again; no row when it is unknown, truncated, was sent again before, or commands a stage: its
+-- job has failed, and a result would not count.
 UPDATE jobs.dead_letters SET redriven_at = now()
-WHERE id = $1 AND redriven_at IS NULL AND NOT truncated
+WHERE id = $1 AND redriven_at IS NULL AND NOT truncated AND stream <> 'BLOG_STAGES'
 RETURNING subject, headers, payload;
 
 -- name: count_dead_letters

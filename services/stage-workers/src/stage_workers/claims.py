@@ -29,11 +29,6 @@ class Claim:
         self._message = message
 
     @property
-    def deliveries(self) -> int:
-        """How often the stream has delivered the command."""
-        return self._message.metadata.num_delivered
-
-    @property
     def message_id(self) -> tuple[int, datetime]:
         """What all deliveries of one message have in common; a command that is sent anew has another."""
         metadata = self._message.metadata
@@ -76,11 +71,6 @@ class Claim:
     async def hand_back_later(self) -> None:
         """Have the command delivered again after a while."""
         await _quietly(self._message.nak(delay=RETRY_SECONDS))
-
-
-async def reject(message: Msg) -> None:
-    """Have a message that nobody can read never delivered again."""
-    await _quietly(message.term())
 
 
 async def _quietly(action: Coroutine[Any, Any, None]) -> None:

@@ -28,11 +28,13 @@ from chassis.clock import Clock
 from chassis.pull import pull
 from contracts import codec, streams, subjects
 from contracts.commands import RunStage
+from contracts.dead_letters import DeadLetterCode
 from contracts.ids import JobId
 from contracts.results import Outcome, StageResult, StageRetry
 from contracts.stages import StageId
+from stage_workers.aside import Aside, hopeless
 from stage_workers.attempts import Attempts
-from stage_workers.claims import Claim, reject
+from stage_workers.claims import Claim
 from stage_workers.payloads import fitting
 from stage_workers.slots import Slots
 from stage_workers.supervision import Supervised
@@ -64,6 +66,7 @@ class Runner:
         self._client = client
         self._js = client.jetstream()
         self._publisher = Publisher(self._js)
+        self._aside = Aside(self._publisher, clock)
         self._attempts = attempts
         self._stages = stages
         self._slots = Slots(slots, stages)
@@ -119,13 +122,22 @@ class Runner:
         try:
             command = codec.decode(message.data, RunStage)
         except msgspec.DecodeError as error:
-            log.error("message_rejected", subject=message.subject, reason=str(error))  # noqa: TRY400  no trace needed
-            await reject(message)
+            await self._aside.put(message, DeadLetterCode.UNDECODABLE, str(error))
         else:
             with structlog.contextvars.bound_contextvars(**_facts(command)):
-                await self._claim(command, message)
+                await self._claim_or_put_aside(command, message)
         finally:
             self._slots.give_back()
+
+    async def _claim_or_put_aside(self, command: RunStage, message: Msg) -> None:
+        deliveries = message.metadata.num_delivered
+        verdict = None if _number(command) in self._claims else hopeless(command, deliveries)
+        if verdict is None:
+            await self._claim(command, message)
+        elif deliveries > streams.STAGE_MAX_DELIVERIES:
+            await self._aside.put(message, *verdict)
+        else:  # a worker of another release may take it
+            await Claim(message).hand_back_later()
 
     async def _claim(self, command: RunStage, message: Msg) -> None:
         """Keep the command; one that runs here, or has just ended here, is not started again."""
@@ -149,7 +161,7 @@ class Runner:
         finished = False
         try:
             started = self._clock.now()
-            outcome = await self._outcome(command, claim.deliveries)
+            outcome = await self._outcome(command)
             if outcome is None:
                 log.info("stage_cancelled")
             else:
@@ -164,11 +176,8 @@ class Runner:
             log.exception("message_failed")
             await claim.hand_back_later()
 
-    async def _outcome(self, command: RunStage, deliveries: int) -> Outcome | None:
+    async def _outcome(self, command: RunStage) -> Outcome | None:
         """Run the stage within its time; None when its job was cancelled meanwhile."""
-        if deliveries > streams.STAGE_MAX_DELIVERIES:
-            reason = f"{deliveries - 1} workers took this stage and none reported"
-            return StageRetry(code="worker_lost", reason=reason)
         left = (command.deadline_at - self._clock.now()).total_seconds()
         if left <= 0:
             return StageRetry(code="stage_timeout", reason="the job was out of time before the stage began")

@@ -54,6 +54,7 @@ async def run(
         js = client.jetstream()
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
+        await ensure_stream(js, streams.DEAD_LETTERS)
         fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
         ports = Ports(
             model=ExtractiveModel(),

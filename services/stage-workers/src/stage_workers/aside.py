@@ -1,0 +1,52 @@
+"""Commands that no worker can run, put aside as dead letters; the orchestrator fails their stages."""
+
+from __future__ import annotations
+
+import contextlib
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from chassis import logs
+from chassis.broker import Outgoing, Publisher, delivered
+from chassis.clock import Clock
+from contracts import codec, streams, subjects
+from contracts.commands import RunStage
+from contracts.dead_letters import DeadLetterCode, dead_letter
+from contracts.stages import PIPELINE_VERSION
+
+log = logs.get_logger(__name__)
+
+SERVICE = "stage-workers"
+RETRY_SECONDS = 5.0
+"""After which a message comes again whose dead letter was not confirmed."""
+
+
+def hopeless(command: RunStage, deliveries: int) -> tuple[DeadLetterCode, str] | None:
+    """Return why a command is not to be run here, None when it is."""
+    if command.pipeline_version > PIPELINE_VERSION:
+        reason = f"made for pipeline version {command.pipeline_version}; this worker knows {PIPELINE_VERSION}"
+        return DeadLetterCode.UNKNOWN_VERSION, reason
+    if deliveries > streams.STAGE_MAX_DELIVERIES:
+        reason = f"{deliveries - 1} workers took this stage and none reported"
+        return DeadLetterCode.WORKER_LOST, reason
+    return None
+
+
+class Aside:
+    """Where commands go that nobody can run."""
+
+    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+        self._publisher = publisher
+        self._clock = clock
+
+    async def put(self, message: Msg, code: DeadLetterCode, reason: str) -> None:
+        """Report a message and have it never delivered again; it comes again when the report is not confirmed."""
+        letter = dead_letter(delivered(message), code, reason, SERVICE, self._clock.now())
+        report = Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
+        log.error("message_put_aside", subject=message.subject, code=code.value, reason=reason)
+        with contextlib.suppress(NatsError, OSError):  # it is delivered again
+            if await self._publisher.publish_all([report]):
+                await message.term()
+            else:
+                await message.nak(delay=RETRY_SECONDS)
