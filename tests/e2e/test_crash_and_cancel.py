@@ -68,6 +68,21 @@ def test_ctrl_c_stops_the_services_before_the_servers_that_they_need(own_system:
     assert "loop_failed" not in log
 
 
+def test_an_embedded_server_that_dies_is_started_again(own_system: Any, door: Any) -> None:
+    own_system.start()
+    job_id, _ = start_and_shut(own_system, door)
+    for path in own_system.data_dir.rglob("*.pid"):
+        os.kill(int(path.read_text().split()[0]), signal.SIGKILL)
+    door.shut.clear()
+
+    def completed() -> bool:
+        answer = own_system.http.get(f"/jobs/{job_id}/status")
+        return bool(answer.status_code == 200 and answer.json()["status"] == "completed")
+
+    wait_until(completed, 60, "the job ends on servers that were started again")
+    assert own_system.whole_log().count("server_restarted") >= 2
+
+
 def test_cancelling_stops_the_running_stage_within_a_second(system: Any, door: Any) -> None:
     door.delay = 0.05
     job_id, _ = start_and_shut(system, door)

@@ -50,6 +50,15 @@ class NatsServer:
         """The folder of what is stored."""
         return self._dir / "store"
 
+    def exited(self) -> int | None:
+        """Return the exit code of a server that ended, None while it runs."""
+        return self._child.exited()
+
+    def start_again(self) -> None:
+        """Start a server that ended, where its clients look for it. Does not wait until it is ready."""
+        self._wanted_port = self.port
+        self.start()
+
     @property
     def pid(self) -> int:
         """Of the server."""

@@ -65,6 +65,18 @@ class PostgresServer:
         password = self._password_file.read_text().strip()
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
+    def exited(self) -> int | None:
+        """Return the exit code of a server that ended, None while it runs."""
+        return self._child.exited()
+
+    def start_again(self) -> None:
+        """Start a server that ended, where its clients look for it. Does not wait until it is ready.
+
+        Its lock file stays: processes of the dead server may still be there, and Postgres refuses to start beside them.
+        """
+        self._wanted_port = self.port
+        self._spawn()
+
     @property
     def pid(self) -> int:
         """Of the postmaster."""
@@ -89,6 +101,9 @@ class PostgresServer:
     def _launch(self) -> None:
         self.port = self._wanted_port or free_port()
         (self._dir / "postmaster.pid").unlink(missing_ok=True)
+        self._spawn()
+
+    def _spawn(self) -> None:
         options = {**_CONFIGURATION, "port": str(self.port)}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self._child.start([self._folder / "bin/postgres", "-D", self._place, *arguments], **self._identity)

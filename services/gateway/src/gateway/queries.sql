@@ -56,11 +56,15 @@ DELETE FROM gateway.commands WHERE message_id IN (
     SELECT message_id FROM gateway.commands WHERE created_at < $1 LIMIT 500
 );
 
+-- name: gone
+-- Submissions older than $1 whose jobs the orchestrator had and has deleted: their files are left to delete.
+SELECT s.job_id::text FROM gateway.submissions AS s
+WHERE s.created_at < $1 AND s.taken_at IS NOT NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+LIMIT 200;
+
 -- name: delete_submissions
--- Submissions that the orchestrator took and that are older than $1.
-DELETE FROM gateway.submissions WHERE job_id IN (
-    SELECT job_id FROM gateway.submissions WHERE created_at < $1 AND taken_at IS NOT NULL LIMIT 500
-);
+-- Submissions whose jobs and files are deleted.
+DELETE FROM gateway.submissions WHERE job_id = ANY($1::uuid[]);
 
 -- name: delete_keys
 -- Idempotency keys that are older than $1.

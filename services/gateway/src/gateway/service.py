@@ -55,7 +55,9 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(2, store.mark_taken, name="taken"),
             every(10, store.resend, name="resend"),
             every(
-                3600, lambda: store.forget(SystemClock().now(), settings.job_cleanup_days), name="retention"
+                3600,
+                lambda: store.forget(SystemClock().now(), settings.job_cleanup_days, objects.delete_prefix),
+                name="retention",
             ),
         )
 

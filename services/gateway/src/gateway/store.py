@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -217,10 +217,21 @@ class Store:
             await self.outbox.append(connection, messages)
             return len(messages)
 
-    async def forget(self, now: datetime, days: float) -> None:
-        """Delete submissions and keys that are older than the jobs themselves may get."""
+    async def forget(
+        self, now: datetime, days: float, delete_files: Callable[[str], Awaitable[object]]
+    ) -> None:
+        """Delete the files of jobs that were deleted, then their submissions, and commands and keys of that age.
+
+        Files go first: what a crash or a store that is away leaves is found again by its submission.
+        """
+        before = now - timedelta(days=days)
+        while rows := await self.pool.fetch(self._queries["gone"], before):
+            ids = [row["job_id"] for row in rows]
+            for job_id in ids:
+                await delete_files(job_id)
+            await self.pool.execute(self._queries["delete_submissions"], ids)
         before = now - timedelta(days=days + 1)
-        for name in ("delete_submissions", "delete_commands", "delete_keys"):
+        for name in ("delete_commands", "delete_keys"):
             while not (await self.pool.execute(self._queries[name], before)).endswith(" 0"):
                 pass
 

@@ -160,7 +160,7 @@ SELECT stage, median_seconds FROM jobs.stage_durations;
 SELECT r.job_id::text, r.stage, r.run, r.round, r.attempt
 FROM jobs.stage_runs AS r JOIN jobs.jobs AS j USING (job_id)
 WHERE r.status = 'running' AND j.state = 'running' AND r.started_at < now() - make_interval(secs => $1)
-ORDER BY r.started_at LIMIT 500;
+ORDER BY r.started_at;
 
 -- name: unsent
 -- Which of these messages still wait in the outbox.
