@@ -18,6 +18,7 @@ from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
 from blog_writer.follow import follow
+from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption
 from blog_writer.settings import UpSettings, read_running
 from chassis.errors import ChassisError, SettingsError
 from chassis.settings import load
@@ -33,11 +34,6 @@ UrlOption = Annotated[
     str | None,
     typer.Option("--url", envvar="BLOG_WRITER_URL", help="The gateway; by default the one started here."),
 ]
-DataDirOption = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="BLOG_WRITER_DATA_DIR", help="Folder of everything that must survive."),
-]
-DEFAULT_DATA_DIR = Path("data")
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from blog_writer.errors import CommandError
+from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption
 from blog_writer.settings import read_running
 
 if TYPE_CHECKING:
@@ -23,12 +24,7 @@ T = TypeVar("T")
 app = typer.Typer(help="Messages that nobody could process.", no_args_is_help=True)
 console = Console()
 
-DataDir = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="BLOG_WRITER_DATA_DIR", help="Of a running all-in-one."),
-]
 Number = Annotated[int, typer.Argument(help="As the list shows it.")]
-DEFAULT_DATA_DIR = Path("data")
 
 
 def _database_url(data_dir: Path) -> str:
@@ -56,7 +52,7 @@ def _ask(data_dir: Path, question: Callable[[DeadLetters], Awaitable[T]]) -> T:
 @app.command("list")
 def list_letters(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the latest first.")] = 50,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
     """List the latest dead letters."""
     rows = _ask(data_dir, lambda letters: letters.latest(limit))
@@ -71,7 +67,7 @@ def list_letters(
 
 
 @app.command()
-def show(number: Number, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def show(number: Number, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Show one dead letter with its payload."""
     row = _ask(data_dir, lambda letters: letters.get(number))
     if row is None:
@@ -84,7 +80,7 @@ def show(number: Number, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 
 @app.command()
-def redrive(number: Number, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def redrive(number: Number, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Send a dead letter again, once its cause is mended."""
     subject = _ask(data_dir, lambda letters: letters.redrive(number))
     if subject is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -121,6 +121,11 @@ async def _uuids_are_text(connection: asyncpg.Connection) -> None:
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
     """Spare a round trip on each return to the pool: no session state is ever set, and asyncpg itself ends transactions."""
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Return rows as columns, which is how a set of them goes into one statement; no rows are no columns."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 class Queries:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import asyncpg
 import uvicorn
+from nats.aio.client import Client
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chassis.errors import CannotListen
@@ -114,3 +116,25 @@ def operations_app(live: Callable[[], bool], ready: Callable[[], Awaitable[dict[
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+def operations(
+    port: int, stop: asyncio.Event, client: Client, pool: asyncpg.Pool | None = None
+) -> list[Coroutine[Any, Any, None]]:
+    """Return the loop that serves ``operations_app`` on all addresses, none for port 0.
+
+    A service is ready while its NATS client is connected and its database, if it has one, answers within 2 s.
+    """
+    if not port:
+        return []
+
+    async def problems() -> dict[str, str]:
+        found = {} if client.is_connected else {"nats": "not connected"}
+        try:
+            if pool is not None:
+                await pool.execute("SELECT 1", timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            found["postgres"] = str(error) or type(error).__name__
+        return found
+
+    return [serve(operations_app(lambda: True, problems), "0.0.0.0", port, None, stop)]

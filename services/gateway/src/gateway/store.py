@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from chassis.broker import Outgoing
-from chassis.database import Queries, within
+from chassis.database import Queries, columns, within
 from chassis.grouping import Grouped
 from chassis.outbox import Numbered, Outbox
 from contracts import codec, subjects
@@ -98,7 +98,7 @@ class Store:
             ]
             if not jobs:
                 return [], outcomes
-            await connection.execute(self._queries["insert_submissions"], *_columns(map(_submitted, jobs)))
+            await connection.execute(self._queries["insert_submissions"], *columns(map(_submitted, jobs)))
             messages = [submission_message(job) for job in jobs]
             numbers = await self.outbox.append(connection, messages)
             return list(zip(numbers, messages, strict=True)), outcomes
@@ -135,7 +135,7 @@ class Store:
         return await self._jobs.do((tenant, job_id))
 
     async def _named_jobs(self, names: Sequence[tuple[str, str]]) -> list[JobRow | None]:
-        rows = await self.pool.fetch(self._queries["named_jobs"], *_columns(names))
+        rows = await self.pool.fetch(self._queries["named_jobs"], *columns(names))
         found: dict[tuple[str, str], JobRow] = {}
         for row in rows:  # the orchestrator's word comes before the gateway's
             found.setdefault((row["tenant"], row["job_id"]), msgspec.convert(dict(row), JobRow))
@@ -191,7 +191,7 @@ class Store:
 
     async def _events(self, cursors: Sequence[Cursor], limit: int) -> list[list[asyncpg.Record]]:
         pages: list[list[asyncpg.Record]] = [[] for _ in cursors]
-        for row in await self.pool.fetch(self._queries["events"], *_columns(cursors), limit):
+        for row in await self.pool.fetch(self._queries["events"], *columns(cursors), limit):
             pages[row["place"] - 1].append(row)
         return pages
 
@@ -234,10 +234,6 @@ class Store:
         for name in ("delete_commands", "delete_keys"):
             while not (await self.pool.execute(self._queries[name], before)).endswith(" 0"):
                 pass
-
-
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def submission_message(job: SubmitJob, sends: int = 1) -> Outgoing:

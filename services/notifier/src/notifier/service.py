@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
 
 import asyncpg
-from nats.aio.client import Client
 
 from chassis import logs
 from chassis.broker import Publisher, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
+from chassis.database import close
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
-from chassis.http import operations_app, serve
+from chassis.http import operations
 from chassis.lifecycle import every, until
 from contracts.streams import DEAD_LETTERS, EVENTS
 from notifier.consumers import ensure_consumer, pace, subscribe
@@ -33,7 +31,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     """Deliver webhooks until ``stop`` is set. Raises ServerUnreachable or MigrationError when it cannot start."""
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(settings.database_url, name="notifier")
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(close, pool)
         await _check_schema(pool)
         closed = asyncio.Event()
         client = await connect_nats(settings.nats_url, "notifier", closed.set)
@@ -64,7 +62,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             ),
             every(settings.webhook_sweep_seconds, lambda: ensure_consumer(js), name="consumer"),
             every(600, lambda: store.delete_ended(settings.job_cleanup_days + 1), name="retention"),
-            *_operations(settings, pool, client, stop),
+            *operations(settings.operations_port, stop, client, pool),
         )
 
 
@@ -74,21 +72,3 @@ async def _check_schema(pool: asyncpg.Pool) -> None:
             raise MigrationError(
                 f"DATABASE_URL: the database has no schema '{schema}'; run 'blog-writer migrate' first"
             )
-
-
-def _operations(
-    settings: Settings, pool: asyncpg.Pool, client: Client, stop: asyncio.Event
-) -> list[Coroutine[Any, Any, None]]:
-    if not settings.operations_port:
-        return []
-
-    async def problems() -> dict[str, str]:
-        found = {} if client.is_connected else {"nats": "not connected"}
-        try:
-            await pool.execute("SELECT 1", timeout=2)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-            found["postgres"] = str(error) or type(error).__name__
-        return found
-
-    app = operations_app(lambda: True, problems)
-    return [serve(app, "0.0.0.0", settings.operations_port, None, stop)]

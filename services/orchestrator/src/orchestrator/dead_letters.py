@@ -13,7 +13,7 @@ import msgspec
 
 from chassis import logs
 from chassis.broker import Outgoing
-from chassis.database import Queries
+from chassis.database import Queries, columns
 from chassis.outbox import Outbox
 from contracts import codec, streams
 from contracts.commands import RunStage
@@ -37,8 +37,7 @@ class DeadLetters:
         """Put messages aside; what was recorded before is left as it is."""
         if not letters:
             return
-        columns = zip(*map(_row, letters), strict=True)
-        rows = await self._pool.fetch(self._queries["record_dead_letters"], *map(list, columns))
+        rows = await self._pool.fetch(self._queries["record_dead_letters"], *columns(map(_row, letters)))
         new = {row["message_id"] for row in rows}
         for letter in letters:
             if letter.message_id in new:

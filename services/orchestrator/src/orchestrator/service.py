@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any
 
 import asyncpg
-from nats.aio.client import Client
 
 from chassis import logs
 from chassis.broker import connect as connect_nats
@@ -18,7 +15,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
-from chassis.http import operations_app, serve
+from chassis.http import operations
 from chassis.lifecycle import every, until
 from contracts import streams
 from orchestrator import metrics
@@ -49,7 +46,6 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         store, letters = JobStore(pool), DeadLetters(pool)
         await store.record_durations()
         advancer = Advancer(store, client)
-        operations = _operations(settings, pool, client, stop)
         ready.set()
         log.info("orchestrator_ready", max_concurrent=settings.max_concurrent)
         await until(
@@ -68,7 +64,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(60, store.record_durations, name="durations"),
             every(600, lambda: _clean_up(store, letters, settings, clock), name="retention"),
             every(5, lambda: _measure(store, letters), name="metrics"),
-            *operations,
+            *operations(settings.operations_port, stop, client, pool),
         )
 
 
@@ -99,21 +95,3 @@ async def _measure(store: JobStore, letters: DeadLetters) -> None:
     metrics.OUTBOX.set(messages)
     metrics.OUTBOX_AGE.set(age)
     metrics.DEAD_LETTERS.set(await letters.waiting())
-
-
-def _operations(
-    settings: Settings, pool: asyncpg.Pool, client: Client, stop: asyncio.Event
-) -> list[Coroutine[Any, Any, None]]:
-    if not settings.operations_port:
-        return []
-
-    async def problems() -> dict[str, str]:
-        found = {} if client.is_connected else {"nats": "not connected"}
-        try:
-            await pool.execute("SELECT 1", timeout=2)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-            found["postgres"] = str(error) or type(error).__name__
-        return found
-
-    app = operations_app(lambda: True, problems)
-    return [serve(app, "0.0.0.0", settings.operations_port, None, stop)]

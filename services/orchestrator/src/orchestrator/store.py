@@ -12,7 +12,7 @@ import msgspec
 from chassis import logs
 from chassis.broker import Outgoing
 from chassis.clock import Clock
-from chassis.database import Queries
+from chassis.database import Queries, columns
 from chassis.outbox import Numbered, Outbox
 from contracts import codec
 from contracts.articles import ArticleReference
@@ -188,8 +188,7 @@ class JobStore:
         )
         outputs: dict[OutputKey, Payload] = {}
         if keys:
-            columns = [list(column) for column in zip(*keys, strict=True)]
-            for row in await self._fetch(connection, "outputs", *columns):
+            for row in await self._fetch(connection, "outputs", *columns(keys)):
                 outputs[row["job_id"], row["stage"], row["round"]] = _payload.decode(row["payload"])
         return Material(requests, outputs, await self._earlier(connection, jobs, sends))
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis.database import Queries
+from chassis.database import Queries, columns
 from contracts import codec
 from contracts.events import event_type
 from contracts.ids import JobId
@@ -41,9 +41,9 @@ async def write(
 
 async def _each(connection: Any, statement: str, rows: Iterable[Row]) -> None:
     """Run a statement whose parameters are columns; nothing to write is no statement."""
-    columns = list(zip(*rows, strict=True))
-    if columns:
-        await connection.execute(statement, *map(list, columns))
+    parameters = columns(rows)
+    if parameters:
+        await connection.execute(statement, *parameters)
 
 
 def of_kind(effects: Sequence[tuple[JobId, Effect]], kind: type[E]) -> list[tuple[JobId, E]]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from chassis import logs
 from chassis.broker import Outgoing, Publisher, delivered
@@ -14,12 +11,11 @@ from contracts import codec, streams, subjects
 from contracts.commands import RunStage
 from contracts.dead_letters import DeadLetterCode, dead_letter
 from contracts.stages import PIPELINE_VERSION
+from stage_workers.claims import Claim
 
 log = logs.get_logger(__name__)
 
 SERVICE = "stage-workers"
-RETRY_SECONDS = 5.0
-"""After which a message comes again whose dead letter was not confirmed."""
 
 
 def hopeless(command: RunStage, deliveries: int) -> tuple[DeadLetterCode, str] | None:
@@ -45,8 +41,8 @@ class Aside:
         letter = dead_letter(delivered(message), code, reason, SERVICE, self._clock.now())
         report = Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
         log.error("message_put_aside", subject=message.subject, code=code.value, reason=reason)
-        with contextlib.suppress(NatsError, OSError):  # it is delivered again
-            if await self._publisher.publish_all([report]):
-                await message.term()
-            else:
-                await message.nak(delay=RETRY_SECONDS)
+        claim = Claim(message)
+        if await self._publisher.publish_all([report]):
+            await claim.reject()
+        else:
+            await claim.hand_back_later()

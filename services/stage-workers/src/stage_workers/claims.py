@@ -68,6 +68,10 @@ class Claim:
         """Give an unfinished command to another worker at once; ack a finished one without waiting."""
         await _quietly(self._message.ack() if finished else self._message.nak())
 
+    async def reject(self) -> None:
+        """Have a command that nobody can run never delivered again."""
+        await _quietly(self._message.term())
+
     async def hand_back_later(self) -> None:
         """Have the command delivered again after a while."""
         await _quietly(self._message.nak(delay=RETRY_SECONDS))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from faststream.nats import NatsBroker, NatsMessage
-from nats.aio.client import Client
 
 from chassis import logs
 from chassis.broker import connect, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.clock import SystemClock
-from chassis.http import operations_app, serve
+from chassis.http import operations
 from chassis.lifecycle import until
 from chassis.objects import ObjectStore
 from contracts import codec, streams, subjects
@@ -71,7 +69,7 @@ async def run(
         await broker.start()
         ready.set()
         log.info("stage_workers_ready", stages=len(stages), slots=settings.stage_slots)
-        await until(stop, lost(closed), *runner.loops(), *_operations(settings, client, stop))
+        await until(stop, lost(closed), *runner.loops(), *operations(settings.operations_port, stop, client))
         await runner.drain(settings.drain_seconds)
 
 
@@ -84,13 +82,3 @@ def _control(settings: Settings, runner: Runner, closed: asyncio.Event) -> NatsB
         runner.cancel(codec.decode(message.body, JobCancelled).job_id)
 
     return broker
-
-
-def _operations(settings: Settings, client: Client, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
-    if not settings.operations_port:
-        return []
-
-    async def problems() -> dict[str, str]:
-        return {} if client.is_connected else {"nats": "not connected"}
-
-    return [serve(operations_app(lambda: True, problems), "0.0.0.0", settings.operations_port, None, stop)]
