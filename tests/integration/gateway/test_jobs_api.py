@@ -80,10 +80,10 @@ def parse_stream(lines: list[str]) -> list[dict[str, Any]]:
 
 
 async def read_stream(
-    door: Any, job_id: str, last: int | None = None, stop_at: str = ""
+    door: Any, job_id: str, last: int | None = None, stop_at: str = "", lines: list[str] | None = None
 ) -> list[dict[str, Any]]:
+    lines = [] if lines is None else lines
     headers = {"accept": "text/event-stream"} | ({} if last is None else {"last-event-id": str(last)})
-    lines: list[str] = []
     async with door.http.stream("GET", f"/jobs/{job_id}/events", headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         async for line in response.aiter_lines():
@@ -309,8 +309,11 @@ async def test_streams_end_when_the_gateway_stops(door: Any) -> None:
     async with door.orchestrator():
         async with door.gateway():
             job_id = await door.submit()
-            reading = asyncio.create_task(read_stream(door, job_id))
-            await door.until(job_id, "running")
+            heard: list[str] = []
+            reading = asyncio.create_task(read_stream(door, job_id, lines=heard))
+            async with asyncio.timeout(20):
+                while "event: started" not in heard:
+                    await asyncio.sleep(0.02)
         events = await asyncio.wait_for(reading, 10)
     assert [event["type"] for event in events][:2] == ["submitted", "started"]
 
