@@ -15,17 +15,18 @@ SELECT doc FROM jobs.jobs WHERE job_id = ANY($1::uuid[]) ORDER BY job_id FOR UPD
 -- New jobs, with the request and what it says about the article.
 INSERT INTO jobs.jobs (
     job_id, tenant, batch_id, state, priority, primary_keyword, company_url, language, country, callback_url,
-    created_at, queued_at, run, round, seq, stages_completed, progress_percent, doc, request
+    created_at, queued_at, run, round, seq, stages_completed, progress_percent, doc, request, pipeline_version,
+    total_stages
 )
 SELECT
     job_id, tenant, batch_id, 'pending', priority, primary_keyword, company_url, language, country, callback_url,
-    created_at, created_at, 1, 1, 0, 0, 0, '{}', request
+    created_at, created_at, 1, 1, 0, 0, 0, '{}', request, pipeline_version, total_stages
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::json[]
+    $10::timestamptz[], $11::json[], $12::int[], $13::int[]
 ) AS new (
     job_id, tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at,
-    request
+    request, pipeline_version, total_stages
 );
 
 -- name: update_jobs
@@ -110,18 +111,21 @@ SELECT pg_advisory_xact_lock(7236830163);
 SELECT tenant, count(*)::int AS running FROM jobs.jobs WHERE state = 'running' GROUP BY tenant;
 
 -- name: candidates
--- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots.
+-- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots. Of the
+-- pipeline versions $2: others' jobs at the head of the queue must not hold up those behind them.
 SELECT c.job_id::text, c.tenant, c.priority, c.queued_at
 FROM (SELECT DISTINCT tenant, priority FROM jobs.jobs WHERE state = 'pending') AS lane
 CROSS JOIN LATERAL (
     SELECT job_id, tenant, priority, queued_at FROM jobs.jobs
     WHERE state = 'pending' AND tenant = lane.tenant AND priority = lane.priority
+        AND pipeline_version = ANY($2::int[])
     ORDER BY queued_at LIMIT $1
 ) AS c;
 
 -- name: due
 -- Running jobs with a deadline or a retry that has come.
-SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 200;
+SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 AND pipeline_version = ANY($2::int[])
+ORDER BY wake_at LIMIT 200;
 
 -- name: delete_finished
 -- Jobs that ended before $1, a few at a time so that locks stay short.
@@ -160,6 +164,7 @@ SELECT stage, median_seconds FROM jobs.stage_durations;
 SELECT r.job_id::text, r.stage, r.run, r.round, r.attempt
 FROM jobs.stage_runs AS r JOIN jobs.jobs AS j USING (job_id)
 WHERE r.status = 'running' AND j.state = 'running' AND r.started_at < now() - make_interval(secs => $1)
+    AND j.pipeline_version = ANY($2::int[])
 ORDER BY r.started_at;
 
 -- name: unsent

@@ -22,7 +22,7 @@ from orchestrator.job import (
     StopStages,
     Transition,
 )
-from orchestrator.pipeline import PIPELINE, ready
+from orchestrator.pipeline import pipeline, ready
 
 
 class Step:
@@ -63,7 +63,7 @@ def replace(value: Any, **fields: Any) -> Any:
 
 
 def start_ready(step: Step) -> None:
-    for stage in ready(step.job.stages):
+    for stage in ready(step.job):
         send(step, stage, 1)
 
 
@@ -78,13 +78,14 @@ def send(step: Step, stage: StageId, attempt: int) -> None:
 
 
 def command(job: Job, stage: StageId, record: StageRecord, *, repeated: bool = False) -> SendStage:
+    table = pipeline(job)
     return SendStage(
         stage=stage,
         run=job.run,
         round=record.round,
         attempt=record.attempt,
-        timeout_seconds=PIPELINE[stage].timeout_seconds,
-        reads={other: job.stages[other].round for other in reads(stage)},
+        timeout_seconds=table[stage].timeout_seconds,
+        reads={other: job.stages[other].round for other in reads(stage) if other in table},
         repeated=repeated,
     )
 

@@ -14,7 +14,6 @@ from chassis.broker import Outgoing
 from chassis.clock import Clock
 from chassis.database import Queries, columns
 from chassis.outbox import Numbered, Outbox
-from contracts import codec
 from contracts.articles import ArticleReference
 from contracts.commands import SubmitJob
 from contracts.ids import JobId
@@ -24,6 +23,7 @@ from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
 from orchestrator.job import Admit, CommandLost, Emit, Job, SendStage, StopStages
 from orchestrator.messages import Material, OutputKey, event_message, job_stage_subjects, stage_message
 from orchestrator.schedule import Candidate, pick
+from orchestrator.versions import Foreign, known, read_job
 from orchestrator.writes import of_kind, write
 
 log = logs.get_logger(__name__)
@@ -75,15 +75,14 @@ class JobStore:
         free = slots - sum(running.values())
         if free <= 0:
             return ()
-        rows = await self._fetch(connection, "candidates", free)
+        rows = await self._fetch(connection, "candidates", free, known())
         candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
         return pick(candidates, running, free, await self._now(connection))
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
-        return [
-            JobId(row["job_id"]) for row in await self._fetch(self.pool, "due", await self._now(self.pool))
-        ]
+        rows = await self._fetch(self.pool, "due", await self._now(self.pool), known())
+        return [JobId(row["job_id"]) for row in rows]
 
     async def delete_finished(self, days: float) -> int:
         """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
@@ -97,7 +96,10 @@ class JobStore:
         """Compute how long stages usually take, and use it for the estimates from now on."""
         await self.pool.execute(self._queries["record_durations"])
         rows = await self._fetch(self.pool, "durations")
-        self._durations = {StageId(row["stage"]): row["median_seconds"] for row in rows}
+        ours = frozenset(StageId)  # a later release may have more
+        self._durations = {
+            StageId(row["stage"]): row["median_seconds"] for row in rows if row["stage"] in ours
+        }
 
     async def counts(self) -> asyncpg.Record:
         """Return ``pending``, ``running`` and ``oldest`` (seconds the oldest running job has run)."""
@@ -105,7 +107,7 @@ class JobStore:
 
     async def in_flight(self, older_than_seconds: float) -> list[tuple[JobId, CommandLost]]:
         """Return the attempts that run for longer than that, as what they are if their command is lost."""
-        rows = await self._fetch(self.pool, "in_flight", older_than_seconds)
+        rows = await self._fetch(self.pool, "in_flight", older_than_seconds, known())
         return [
             (
                 JobId(row["job_id"]),
@@ -149,12 +151,12 @@ class JobStore:
         numbered = list(zip(numbers, messages, strict=True))
         return Advanced(folded.verdicts, numbered, stopped, folded.jobs, folded.effects)
 
-    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> dict[JobId, Job]:
+    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> dict[JobId, Job | Foreign]:
         new = [job_id for job_id, happened in batch if isinstance(happened, SubmitJob)]
         if new:
             await connection.execute(self._queries["lock_submissions"], new)
         rows = await self._fetch(connection, "lock_jobs", list({job_id for job_id, _ in batch}))
-        jobs = [codec.decode(row["doc"], Job) for row in rows]
+        jobs = [read_job(row["doc"]) for row in rows]
         return {job.job_id: job for job in jobs}
 
     async def _messages(self, connection: Any, folded: Folded, repeat: str) -> list[Outgoing]:

@@ -17,7 +17,7 @@ from contracts.stages import StageId
 from orchestrator.eta import remaining_seconds
 from orchestrator.fold import Folded
 from orchestrator.job import CloseAttempt, Effect, Emit, Job, SaveOutput, SaveResult, SendStage
-from orchestrator.pipeline import current_stage, progress_percent, stages_completed, wake_at
+from orchestrator.pipeline import current_stage, progress_percent, stages_completed, total_stages, wake_at
 
 Row = tuple[Any, ...]
 E = TypeVar("E", bound=Effect)
@@ -65,6 +65,8 @@ def _new_jobs(folded: Folded) -> list[Row]:
             request.callback_url,
             folded.jobs[job_id].created_at,
             codec.encode(request).decode(),
+            folded.jobs[job_id].pipeline_version,
+            total_stages(folded.jobs[job_id]),
         )
         for job_id, request in folded.requests.items()
     ]
