@@ -32,7 +32,7 @@ from contracts.dead_letters import DeadLetterCode
 from contracts.ids import JobId
 from contracts.results import Outcome, StageResult, StageRetry
 from contracts.stages import StageId
-from stage_workers.aside import Aside, hopeless
+from stage_workers.aside import PATIENCE, Aside, hopeless
 from stage_workers.attempts import Attempts
 from stage_workers.claims import Claim
 from stage_workers.payloads import fitting
@@ -134,7 +134,7 @@ class Runner:
         verdict = None if _number(command) in self._claims else hopeless(command, deliveries)
         if verdict is None:
             await self._claim(command, message)
-        elif deliveries > streams.STAGE_MAX_DELIVERIES:
+        elif deliveries > PATIENCE[verdict[0]]:
             await self._aside.put(message, *verdict)
         else:  # a worker of another release may take it
             await Claim(message).hand_back_later()
