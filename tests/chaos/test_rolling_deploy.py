@@ -89,7 +89,6 @@ class Deploy:
             for process in self.whole.processes.values()
             if process.name.startswith("gateway") and await process.ready(self.http)
         ]
-        self.whole.journal  # noqa: B018
         return [self.whole.urls[name] for name in sorted(ready, key=lambda _: uuid.uuid4().hex)]
 
     async def traffic(self, jobs: int, seconds: float) -> None:
@@ -110,7 +109,7 @@ class Deploy:
 
     async def note(self) -> None:
         """Send a command that only the later release knows."""
-        job_id = str(uuid.uuid4())
+        job_id = self.job_ids[0]
         text = {"type": "note", "job_id": job_id, "tenant": "default", "text": "well done"}
         await self.js.publish(f"blog.cmd.note.{job_id}", msgspec.json.encode(text))
 
