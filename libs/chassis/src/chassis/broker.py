@@ -17,13 +17,14 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
     RetentionPolicy,
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from chassis import atomic, logs
 from chassis.errors import ConnectionLost, ServerUnreachable
@@ -33,6 +34,8 @@ log = logs.get_logger(__name__)
 
 CONNECT_SECONDS = 10.0
 """How long a server that has just answered may take to answer again."""
+NOT_UPDATED = 10012
+"""The server's error for settings that a consumer can only be made with."""
 
 
 class ConsumerLike(Protocol):
@@ -176,19 +179,51 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
 
 
 async def ensure_consumer(js: JetStreamContext, stream_name: str, consumer: ConsumerLike) -> None:
-    """Create or update a durable pull consumer with explicit acks."""
+    """Create or update a durable pull consumer with explicit acks; what cannot be updated is made anew."""
+    try:
+        info = await js.consumer_info(stream_name, consumer.durable)
+    except NotFoundError:
+        await js.add_consumer(stream_name, consumer_config(consumer))
+        return
+    start = info.config.opt_start_seq
+    if (start or 0) <= (await js.stream_info(stream_name)).state.last_seq + 1:
+        try:
+            await js.add_consumer(stream_name, consumer_config(consumer, start))
+        except APIError as error:
+            if error.err_code != NOT_UPDATED:
+                raise
+        else:
+            return
+    await replace_consumer(js, stream_name, consumer, info)
+
+
+async def replace_consumer(
+    js: JetStreamContext, stream_name: str, consumer: ConsumerLike, info: ConsumerInfo
+) -> None:
+    """Delete a consumer and make it again, at its ack floor: what was handed out and not acked comes again."""
+    log.warning("consumer_replaced", stream=stream_name, consumer=consumer.durable)
+    stream = await js.stream_info(stream_name)
+    floor = info.ack_floor.stream_seq if info.ack_floor else 0
+    goes_on = stream.config.retention == RetentionPolicy.LIMITS and 0 < floor <= stream.state.last_seq
+    with contextlib.suppress(NotFoundError):
+        await js.delete_consumer(stream_name, consumer.durable)
+    await js.add_consumer(stream_name, consumer_config(consumer, floor + 1 if goes_on else None))
+
+
+def consumer_config(consumer: ConsumerLike, start: int | None = None) -> ConsumerConfig:
+    """Return a consumer's settings; it begins with the oldest message of its stream, or at a sequence."""
     filters = list(consumer.filters)
-    config = ConsumerConfig(
+    return ConsumerConfig(
         durable_name=consumer.durable,
         filter_subject=filters[0] if len(filters) == 1 else None,
         filter_subjects=filters if len(filters) > 1 else None,
         ack_policy=AckPolicy.EXPLICIT,
-        deliver_policy=DeliverPolicy.ALL,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if start else DeliverPolicy.ALL,
+        opt_start_seq=start,
         ack_wait=consumer.ack_wait_seconds,
         max_deliver=consumer.max_deliver,
         max_ack_pending=consumer.max_ack_pending,
     )
-    await js.add_consumer(stream_name, config)
 
 
 class Outgoing(msgspec.Struct, frozen=True):
