@@ -17,7 +17,6 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
-    ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
     RetentionPolicy,
@@ -179,35 +178,20 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
 
 
 async def ensure_consumer(js: JetStreamContext, stream_name: str, consumer: ConsumerLike) -> None:
-    """Create or update a durable pull consumer with explicit acks; what cannot be updated is made anew."""
+    """Create or update a durable pull consumer with explicit acks; where it began is left as it is.
+
+    Settings that a consumer can only be made with are left too: to make it anew takes a decision where it goes on.
+    """
     try:
-        info = await js.consumer_info(stream_name, consumer.durable)
+        start = (await js.consumer_info(stream_name, consumer.durable)).config.opt_start_seq
     except NotFoundError:
-        await js.add_consumer(stream_name, consumer_config(consumer))
-        return
-    start = info.config.opt_start_seq
-    if (start or 0) <= (await js.stream_info(stream_name)).state.last_seq + 1:
-        try:
-            await js.add_consumer(stream_name, consumer_config(consumer, start))
-        except APIError as error:
-            if error.err_code != NOT_UPDATED:
-                raise
-        else:
-            return
-    await replace_consumer(js, stream_name, consumer, info)
-
-
-async def replace_consumer(
-    js: JetStreamContext, stream_name: str, consumer: ConsumerLike, info: ConsumerInfo
-) -> None:
-    """Delete a consumer and make it again, at its ack floor: what was handed out and not acked comes again."""
-    log.warning("consumer_replaced", stream=stream_name, consumer=consumer.durable)
-    stream = await js.stream_info(stream_name)
-    floor = info.ack_floor.stream_seq if info.ack_floor else 0
-    goes_on = stream.config.retention == RetentionPolicy.LIMITS and 0 < floor <= stream.state.last_seq
-    with contextlib.suppress(NotFoundError):
-        await js.delete_consumer(stream_name, consumer.durable)
-    await js.add_consumer(stream_name, consumer_config(consumer, floor + 1 if goes_on else None))
+        start = None
+    try:
+        await js.add_consumer(stream_name, consumer_config(consumer, start))
+    except APIError as error:
+        if error.err_code != NOT_UPDATED:
+            raise
+        log.warning("consumer_not_updated", stream=stream_name, consumer=consumer.durable, reason=str(error))
 
 
 def consumer_config(consumer: ConsumerLike, start: int | None = None) -> ConsumerConfig:

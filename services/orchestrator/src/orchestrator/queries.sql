@@ -119,6 +119,12 @@ CROSS JOIN LATERAL (
     ORDER BY queued_at LIMIT $1
 ) AS c;
 
+-- name: pending_job
+-- A job that could not be admitted, with what its columns tell.
+SELECT
+    job_id::text, tenant, batch_id, priority, primary_keyword, created_at, queued_at, started_at, run, seq, doc, request
+FROM jobs.jobs WHERE job_id = $1::uuid;
+
 -- name: due
 -- Running jobs with a deadline or a retry that has come.
 SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 200;

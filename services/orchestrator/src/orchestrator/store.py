@@ -12,7 +12,7 @@ import msgspec
 from chassis import logs
 from chassis.broker import Outgoing
 from chassis.clock import Clock
-from chassis.database import Queries, columns
+from chassis.database import Queries, columns, unavailable
 from chassis.outbox import Numbered, Outbox
 from contracts import codec
 from contracts.articles import ArticleReference
@@ -21,9 +21,10 @@ from contracts.ids import JobId
 from contracts.payloads import Payload
 from contracts.stages import STAGES, StageId
 from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
-from orchestrator.job import Admit, CommandLost, Emit, Job, SendStage, StopStages
+from orchestrator.job import Admit, CommandLost, Emit, Job, SendStage, StopStages, Transition
 from orchestrator.messages import Material, OutputKey, event_message, job_stage_subjects, stage_message
 from orchestrator.schedule import Candidate, pick
+from orchestrator.unstartable import given_up
 from orchestrator.writes import of_kind, write
 
 log = logs.get_logger(__name__)
@@ -65,6 +66,29 @@ class JobStore:
         async with self.pool.acquire() as connection, connection.transaction():
             picked = await self.choose(connection, slots)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
+
+    async def admit_singly(self, slots: int) -> list[Advanced]:
+        """Do the same one by one: a job that cannot be admitted fails, and the others are."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            picked = await self.choose(connection, slots)
+            return [await self._admit_or_give_up(connection, job_id) for job_id in picked]
+
+    async def _admit_or_give_up(self, connection: Any, job_id: JobId) -> Advanced:
+        try:
+            async with connection.transaction():
+                advanced = await self._advance(connection, [(job_id, Admit())])
+            verdict = advanced.verdicts[0]
+            if isinstance(verdict, Transition):
+                return advanced
+            reason = verdict.reason
+        except Exception as error:
+            if may_pass(error):
+                raise
+            log.exception("job_not_startable", job_id=job_id)
+            reason = f"{type(error).__name__}: {error}"
+        (row,) = await self._fetch(connection, "pending_job", job_id)
+        now = await self._now(connection)
+        return await self._written(connection, given_up(dict(row), reason, now), now)
 
     async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
         """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
@@ -137,6 +161,9 @@ class JobStore:
                 log.error(
                     "input_refused", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
                 )
+        return await self._written(connection, folded, now)
+
+    async def _written(self, connection: Any, folded: Folded, now: datetime) -> Advanced:
         if not folded.jobs:
             return Advanced(folded.verdicts, [], [], {}, [])
         await write(connection, self._queries, folded, self._durations, now)
@@ -207,3 +234,9 @@ class JobStore:
             ]
             for job_id in wanting
         }
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same batch may be applied later: the database is away, busy or stopping, or lacks a migration."""
+    refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
+    return unavailable(error) or (isinstance(error, asyncpg.PostgresError) and not refused)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, ConsumerInfo, DeliverPolicy
+from nats.js.api import ConsumerConfig, ConsumerInfo, DeliverPolicy, RetentionPolicy
+from nats.js.errors import NotFoundError
 
 from chassis import logs
-from chassis.broker import consumer_config, ensure_consumer, replace_consumer
+from chassis.broker import consumer_config, ensure_consumer
 from contracts.streams import Consumer
 
 log = logs.get_logger(__name__)
@@ -78,6 +80,31 @@ def _rules(config: ConsumerConfig) -> tuple[object, ...]:
     )
 
 
+async def replace_consumer(
+    js: JetStreamContext, stream_name: str, consumer: Consumer, info: ConsumerInfo
+) -> None:
+    """Delete a consumer and make it again, at its ack floor: what was handed out and not acked comes again.
+
+    A work queue has only what is not acked, and takes consumers only that begin with its oldest message.
+    """
+    stream = await js.stream_info(stream_name)
+    floor = look(info).ack_floor
+    goes_on = stream.config.retention == RetentionPolicy.LIMITS and 0 < floor <= stream.state.last_seq
+    with contextlib.suppress(NotFoundError):  # another replica was faster
+        await js.delete_consumer(stream_name, consumer.durable)
+    await js.add_consumer(stream_name, consumer_config(consumer, floor + 1 if goes_on else None))
+
+
+async def update_or_replace(
+    js: JetStreamContext, stream_name: str, consumer: Consumer, last_sequence: int
+) -> None:
+    """Give a consumer the settings that it should have."""
+    await ensure_consumer(js, stream_name, consumer)
+    info = await js.consumer_info(stream_name, consumer.durable)
+    if drifted(info.config, consumer, last_sequence):
+        await replace_consumer(js, stream_name, consumer, info)
+
+
 class Watch:
     """Looks at the consumers of streams again and again, and mends them."""
 
@@ -108,7 +135,7 @@ class Watch:
             await ensure_consumer(self._js, stream_name, consumer)
             return "gone"
         if drifted(info.config, consumer, last_sequence):
-            await ensure_consumer(self._js, stream_name, consumer)
+            await update_or_replace(self._js, stream_name, consumer, last_sequence)
             return "drifted"
         if stuck(earlier, look(info)):
             await replace_consumer(self._js, stream_name, consumer, info)
