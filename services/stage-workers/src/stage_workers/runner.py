@@ -35,6 +35,7 @@ from contracts.stages import StageId
 from stage_workers.aside import Aside, hopeless
 from stage_workers.attempts import Attempts
 from stage_workers.claims import Claim
+from stage_workers.hand_backs import HandBacks
 from stage_workers.payloads import fitting
 from stage_workers.slots import Slots
 from stage_workers.supervision import Supervised
@@ -58,6 +59,7 @@ class Runner:
         self,
         client: Client,
         attempts: Attempts,
+        hand_backs: HandBacks,
         stages: tuple[StageId, ...],
         slots: int,
         clock: Clock,
@@ -68,6 +70,7 @@ class Runner:
         self._publisher = Publisher(self._js)
         self._aside = Aside(self._publisher, clock)
         self._attempts = attempts
+        self._hand_backs = hand_backs
         self._stages = stages
         self._slots = Slots(slots, stages)
         self._clock = clock
@@ -130,13 +133,14 @@ class Runner:
             self._slots.give_back()
 
     async def _claim_or_put_aside(self, command: RunStage, message: Msg) -> None:
-        deliveries = message.metadata.num_delivered
-        verdict = None if _number(command) in self._claims else hopeless(command, deliveries)
+        held = _number(command) in self._claims
+        verdict = None if held else hopeless(command, await self._hand_backs.lost(message))
         if verdict is None:
             await self._claim(command, message)
-        elif deliveries > streams.STAGE_MAX_DELIVERIES:
+        elif message.metadata.num_delivered > streams.STAGE_MAX_DELIVERIES:
             await self._aside.put(message, *verdict)
         else:  # a worker of another release may take it
+            await self._hand_backs.note(message)
             await Claim(message).hand_back_later()
 
     async def _claim(self, command: RunStage, message: Msg) -> None:
@@ -170,6 +174,8 @@ class Runner:
             self._finished.append(claim.message_id)
             await claim.ack()
         except asyncio.CancelledError:
+            if not finished:
+                await self._hand_backs.note(claim.message)
             await claim.hand_back(finished=finished)
             raise
         except Exception:
