@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from functools import partial
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ UNAVAILABLE = (
 )  # fmt: skip
 """What asyncpg raises when Postgres is away, shuts down, starts up, is full, lets nobody in, or gave up a transaction for
 the sake of another. (Its InterfaceError is also raised for a pool that is closing.)"""
+_PARAMETER = re.compile(r"\$(\d+)")
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
@@ -132,14 +134,37 @@ async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
 
 def unavailable(error: Exception) -> bool:
     """Whether an error says that the database cannot work now, and nothing of what was asked of it."""
-    return isinstance(error, UNAVAILABLE) and not isinstance(
-        error, ValueError
-    )  # a value that fits no statement
+    return isinstance(error, UNAVAILABLE) and not isinstance(error, ValueError)  # that is a value's fault
+
+
+Statement = tuple[str, Sequence[Any]]
+"""SQL and its parameters."""
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     """Return rows as columns, which is how a set of them goes into one statement; no rows are no columns."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def together(statements: Sequence[Statement]) -> Statement:
+    """Return several statements as one, for one round trip; what it returns is what the last one returns.
+
+    All see the rows as they were before, and their order is not defined: no two may touch the same row.
+    """
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for sql, own in statements:
+        parts.append(_PARAMETER.sub(partial(_moved, len(parameters)), sql.rstrip("; \n")))
+        parameters += own
+    *first, last = parts
+    if not first:
+        return last, parameters
+    named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(first))
+    return f"WITH {named} {last}", parameters
+
+
+def _moved(by: int, parameter: re.Match[str]) -> str:
+    return f"${int(parameter[1]) + by}"
 
 
 class Queries:
