@@ -137,10 +137,18 @@ FROM jobs.jobs WHERE job_id = $1::uuid;
 SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 200;
 
 -- name: delete_finished
--- Jobs that ended before $1, a few at a time so that locks stay short.
-DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
-    SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
-));
+-- Jobs that ended before $1, a few at a time so that locks stay short; what is left says that there was such a job.
+WITH gone AS (
+    DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
+        SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
+    )) RETURNING job_id
+)
+INSERT INTO jobs.deleted_jobs (job_id) SELECT job_id FROM gone
+ON CONFLICT (job_id) DO UPDATE SET deleted_at = excluded.deleted_at;
+
+-- name: forget_deleted
+-- Jobs that were deleted before $1.
+DELETE FROM jobs.deleted_jobs WHERE deleted_at < $1;
 
 -- name: record_durations
 -- Median and 90th percentile of each stage's latest 200 successful attempts.

@@ -33,6 +33,9 @@ log = logs.get_logger(__name__)
 EARLIER_ARTICLES = 200
 """Of a tenant, at most, that a new article is compared with."""
 
+REMEMBERED_DAYS = 365
+"""How long it is known of a deleted job that it was there: a gateway that was away for less does not submit it again."""
+
 _payload: msgspec.json.Decoder[Payload] = msgspec.json.Decoder(Payload)
 
 
@@ -115,10 +118,11 @@ class JobStore:
 
     async def delete_finished(self, days: float) -> int:
         """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
-        before = await self._now(self.pool) - timedelta(days=days)
-        deleted = 0
+        now, deleted = await self._now(self.pool), 0
+        before = now - timedelta(days=days)
         while count := int((await self.pool.execute(self._queries["delete_finished"], before)).split()[-1]):
             deleted += count
+        await self.pool.execute(self._queries["forget_deleted"], now - timedelta(days=days + REMEMBERED_DAYS))
         return deleted
 
     async def record_durations(self) -> None:
