@@ -103,7 +103,7 @@ def test_a_contracting_half_names_an_earlier_migration_that_expanded(path: Path)
 @pytest.mark.parametrize("package", [package for _, package in SCHEMAS])
 def test_numbers_are_given_once(package: str) -> None:
     numbers = [path.name[:4] for path in FILES if path.parents[1].name == package]
-    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+    assert len(numbers) == len(set(numbers))
 
 
 DESTROYS = [

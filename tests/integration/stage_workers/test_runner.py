@@ -307,6 +307,39 @@ async def test_a_command_that_killed_every_worker_is_put_aside_instead_of_run(be
     assert stage.runs == []
 
 
+async def test_deploys_do_not_count_as_deaths_of_workers(bench: Any) -> None:
+    """More workers are stopped in the middle of a stage than may die of it; the next one still runs it."""
+    command = bench.command()
+    await bench.send(command)
+    for _ in range(streams.STAGE_MAX_DELIVERIES + 2):
+        stage = bench.stage()
+        async with bench.worker({StageId.COMPANY: stage}) as worker:
+            await bench.until(lambda stage=stage: stage.running == 1)
+            await worker.stop(0)
+    async with bench.worker({StageId.COMPANY: bench.stage(opened=True)}):
+        (outcome,) = await bench.outcomes()
+    assert isinstance(outcome, StageDone)
+
+
+async def test_deaths_count_among_deploys(bench: Any) -> None:
+    stage = bench.stage()
+    await bench.send(bench.command())
+    for _ in range(3):
+        async with bench.worker({StageId.COMPANY: stage}) as worker:
+            await bench.until(lambda: stage.running == 1)
+            await worker.stop(0)
+    taking = await bench.js.pull_subscribe_bind(streams.stage_durable(StageId.COMPANY), streams.STAGES.name)
+    for _ in range(streams.STAGE_MAX_DELIVERIES):
+        (message,) = await taking.fetch(1, timeout=5)
+        await message.nak()
+    await taking.unsubscribe()
+    async with bench.worker({StageId.COMPANY: bench.stage()}):
+        (letter,) = await letters(bench, 1)
+    assert letter.code == "worker_lost"
+    assert letter.reason.startswith("5 workers")
+    assert letter.deliveries == 9
+
+
 async def _more_than(bench: Any, count: int) -> bool:
     return await bench.held() > count
 

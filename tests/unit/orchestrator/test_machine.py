@@ -19,6 +19,7 @@ from contracts.stages import StageId
 from orchestrator.job import CloseAttempt, Ignored, SaveOutput, StageStatus, StopStages, Transition
 from orchestrator.machine import JITTER, LONGEST_DELAY_SECONDS, retry_delay
 from orchestrator.pipeline import pipeline, round_stages, wake_at
+from orchestrator.step import DEADLINE_GRACE_SECONDS
 
 Success = Callable[..., StageDone]
 
@@ -93,6 +94,31 @@ def test_a_result_that_comes_after_the_deadline_but_before_anyone_looked_still_c
 ) -> None:
     world.wait(30 * 60 + 5)
     assert isinstance(world.answer(world.sent[0], success(StageId.COMPANY)), Transition)
+
+
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_at_the_deadline_a_timeout_and_a_wake_up_say_the_same(world: Any, attempt: int) -> None:
+    """Also in the last attempt, where the timeout alone would fail the job under another code."""
+    for _ in range(attempt - 1):
+        world.answer(world.command(StageId.COMPANY), StageRetry(reason="busy"))
+        world.wait_until_due()
+        world.wake()
+    world.now = world.job.deadline_at
+    world.answer(world.command(StageId.COMPANY), StageRetry(reason="too long", code="stage_timeout"))
+    assert (world.job.state, world.job.error_code) == (JobState.FAILED, "deadline_exceeded")
+    assert world.closed[-1].status == "abandoned"
+
+
+def test_an_attempt_has_no_more_time_than_its_job(world: Any) -> None:
+    assert (
+        world.command(StageId.COMPANY).timeout_seconds == pipeline(world.job)[StageId.COMPANY].timeout_seconds
+    )
+    world.wait(29 * 60)
+    world.lose(world.command(StageId.COMPANY))
+    assert world.sent[-1].timeout_seconds == 60 + DEADLINE_GRACE_SECONDS
+    world.wait(3600)
+    world.lose(world.command(StageId.COMPANY))
+    assert world.sent[-1].timeout_seconds == DEADLINE_GRACE_SECONDS
 
 
 def test_a_failed_attempt_is_repeated_after_the_delays_of_the_table_until_they_are_used_up(

@@ -23,7 +23,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from chassis import atomic, logs
 from chassis.errors import ConnectionLost, ServerUnreachable
@@ -33,6 +33,8 @@ log = logs.get_logger(__name__)
 
 CONNECT_SECONDS = 10.0
 """How long a server that has just answered may take to answer again."""
+NOT_UPDATED = 10012
+"""The server's error for settings that a consumer can only be made with."""
 
 
 class ConsumerLike(Protocol):
@@ -176,19 +178,36 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
 
 
 async def ensure_consumer(js: JetStreamContext, stream_name: str, consumer: ConsumerLike) -> None:
-    """Create or update a durable pull consumer with explicit acks."""
+    """Create or update a durable pull consumer with explicit acks; where it began is left as it is.
+
+    Settings that a consumer can only be made with are left too: to make it anew takes a decision where it goes on.
+    """
+    try:
+        start = (await js.consumer_info(stream_name, consumer.durable)).config.opt_start_seq
+    except NotFoundError:
+        start = None
+    try:
+        await js.add_consumer(stream_name, consumer_config(consumer, start))
+    except APIError as error:
+        if error.err_code != NOT_UPDATED:
+            raise
+        log.warning("consumer_not_updated", stream=stream_name, consumer=consumer.durable, reason=str(error))
+
+
+def consumer_config(consumer: ConsumerLike, start: int | None = None) -> ConsumerConfig:
+    """Return a consumer's settings; it begins with the oldest message of its stream, or at a sequence."""
     filters = list(consumer.filters)
-    config = ConsumerConfig(
+    return ConsumerConfig(
         durable_name=consumer.durable,
         filter_subject=filters[0] if len(filters) == 1 else None,
         filter_subjects=filters if len(filters) > 1 else None,
         ack_policy=AckPolicy.EXPLICIT,
-        deliver_policy=DeliverPolicy.ALL,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if start else DeliverPolicy.ALL,
+        opt_start_seq=start,
         ack_wait=consumer.ack_wait_seconds,
         max_deliver=consumer.max_deliver,
         max_ack_pending=consumer.max_ack_pending,
     )
-    await js.add_consumer(stream_name, config)
 
 
 class Outgoing(msgspec.Struct, frozen=True):

@@ -204,9 +204,9 @@ class Store:
         await self.pool.execute("SELECT 1")
 
     async def mark_taken(self) -> None:
-        """Note which submissions the orchestrator has by now, and which commands were carried out."""
-        await self.pool.execute(self._queries["mark_taken"])
-        await self.pool.execute(self._queries["forget_done_commands"])
+        """Note which submissions the orchestrator has, had or refused, and which commands were carried out."""
+        for name in ("mark_taken", "mark_deleted", "mark_refused", "forget_done_commands"):
+            await self.pool.execute(self._queries[name])
 
     async def resend(self) -> int:
         """Put submissions and commands that never arrived into the outbox again; return how many."""

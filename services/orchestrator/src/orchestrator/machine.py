@@ -173,8 +173,7 @@ def _admit(job: Job, _admit: Admit, now: datetime) -> Transition:
 
 def _wake_up(job: Job, _wake_up: WakeUp, now: datetime) -> Transition | Ignored:
     step = Step(job, now)
-    if job.deadline_at is not None and job.deadline_at <= now:
-        fail(step, "deadline_exceeded", f"not finished within {job.max_duration_minutes} minutes", None)
+    if _out_of_time(step):
         return step.transition()
     for stage, record in job.stages.items():
         if record.status is StageStatus.WAITING and record.due_at is not None and record.due_at <= now:
@@ -182,12 +181,21 @@ def _wake_up(job: Job, _wake_up: WakeUp, now: datetime) -> Transition | Ignored:
     return step.transition() if step.effects else Ignored("nothing_due")
 
 
+def _out_of_time(step: Step) -> bool:
+    """Fail a job whose deadline has come; return whether it had."""
+    job = step.job
+    if job.deadline_at is None or job.deadline_at > step.now:
+        return False
+    fail(step, "deadline_exceeded", f"not finished within {job.max_duration_minutes} minutes", None)
+    return True
+
+
 def _command_lost(job: Job, lost: CommandLost, now: datetime) -> Transition | Ignored:
     stale = _stale(job, lost)
     if stale is not None:
         return stale
     step = Step(job, now)
-    step.add(command(job, lost.stage, job.stages[lost.stage], repeated=True))
+    step.add(command(step, lost.stage, job.stages[lost.stage], repeated=True))
     return step.transition()
 
 
@@ -321,6 +329,8 @@ def _complete(step: Step, outcome: StageDone) -> None:
 
 
 def _try_again(step: Step, result: StageResult, outcome: StageRetry) -> None:
+    if _out_of_time(step):  # a stage's time ends with its job's: whoever tells first, the word is the same
+        return
     spec = pipeline(step.job)[result.stage]
     record = step.job.stages[result.stage]
     if record.attempt >= spec.attempts:

@@ -129,16 +129,30 @@ CROSS JOIN LATERAL (
     ORDER BY queued_at LIMIT $1
 ) AS c;
 
+-- name: pending_job
+-- A job that could not be admitted, with what its columns tell.
+SELECT
+    job_id::text, tenant, batch_id, priority, primary_keyword, created_at, queued_at, started_at, run, seq, doc, request
+FROM jobs.jobs WHERE job_id = $1::uuid;
+
 -- name: due
 -- Running jobs with a deadline or a retry that has come.
 SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 AND pipeline_version = ANY($2::int[])
 ORDER BY wake_at LIMIT 200;
 
 -- name: delete_finished
--- Jobs that ended before $1, a few at a time so that locks stay short.
-DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
-    SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
-));
+-- Jobs that ended before $1, a few at a time so that locks stay short; what is left says that there was such a job.
+WITH gone AS (
+    DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
+        SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
+    )) RETURNING job_id
+)
+INSERT INTO jobs.deleted_jobs (job_id) SELECT job_id FROM gone
+ON CONFLICT (job_id) DO UPDATE SET deleted_at = excluded.deleted_at;
+
+-- name: forget_deleted
+-- Jobs that were deleted before $1.
+DELETE FROM jobs.deleted_jobs WHERE deleted_at < $1;
 
 -- name: record_durations
 -- Median and 90th percentile of each stage's latest 200 successful attempts.

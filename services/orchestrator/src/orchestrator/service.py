@@ -24,6 +24,7 @@ from orchestrator.job import WakeUp
 from orchestrator.orphans import reconcile
 from orchestrator.settings import Settings
 from orchestrator.store import JobStore
+from orchestrator.upkeep import Watch
 
 log = logs.get_logger(__name__)
 
@@ -43,7 +44,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         clock = SystemClock()
         store, letters = JobStore(pool), DeadLetters(pool)
         await store.record_durations()
-        advancer = Advancer(store, client)
+        advancer, watch = Advancer(store, client), Watch(js)
         ready.set()
         log.info("orchestrator_ready", max_concurrent=settings.max_concurrent)
         await until(
@@ -58,7 +59,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             ),
             every(0.5, lambda: _wake(advancer), name="timers"),
             every(1, advancer.relay, name="outbox"),
-            every(15, lambda: reconcile(advancer, js), name="orphans"),
+            every(15, lambda: reconcile(advancer, js, watch), name="orphans"),
             every(60, store.record_durations, name="durations"),
             every(600, lambda: _clean_up(store, letters, settings, clock), name="retention"),
             every(5, lambda: _measure(store, letters), name="metrics"),

@@ -13,7 +13,7 @@ import msgspec
 from chassis import logs
 from chassis.broker import Outgoing
 from chassis.clock import Clock
-from chassis.database import Queries, columns, together
+from chassis.database import Queries, columns, together, unavailable
 from chassis.outbox import Numbered, Outbox
 from contracts import codec
 from contracts.articles import ArticleReference
@@ -22,9 +22,10 @@ from contracts.ids import JobId
 from contracts.payloads import Payload
 from contracts.stages import STAGES, StageId
 from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
-from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStage, StopStages
+from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStage, StopStages, Transition
 from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
+from orchestrator.unstartable import given_up
 from orchestrator.versions import Foreign, known, read_job
 from orchestrator.writes import of_kind, statements
 
@@ -32,6 +33,9 @@ log = logs.get_logger(__name__)
 
 EARLIER_ARTICLES = 200
 """Of a tenant, at most, that a new article is compared with."""
+
+REMEMBERED_DAYS = 365
+"""How long it is known of a deleted job that it was there: a gateway that was away for less does not submit it again."""
 
 _payload: msgspec.json.Decoder[Payload] = msgspec.json.Decoder(Payload)
 
@@ -71,6 +75,29 @@ class JobStore:
             picked = await self.choose(connection, slots)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
 
+    async def admit_singly(self, slots: int) -> list[Advanced]:
+        """Do the same one by one: a job that cannot be admitted fails, and the others are."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            picked = await self.choose(connection, slots)
+            return [await self._admit_or_give_up(connection, job_id) for job_id in picked]
+
+    async def _admit_or_give_up(self, connection: Any, job_id: JobId) -> Advanced:
+        try:
+            async with connection.transaction():
+                advanced = await self._advance(connection, [(job_id, Admit())])
+            verdict = advanced.verdicts[0]
+            if isinstance(verdict, Transition):
+                return advanced
+            reason = verdict.reason
+        except Exception as error:
+            if may_pass(error):
+                raise
+            log.exception("job_not_startable", job_id=job_id)
+            reason = f"{type(error).__name__}: {error}"
+        (row,) = await self._fetch(connection, "pending_job", job_id)
+        now = await self._now(connection)
+        return await self._written(connection, given_up(dict(row), reason, now), now)
+
     async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
         """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
         await connection.execute(self._queries["lock_admission"])
@@ -91,10 +118,11 @@ class JobStore:
 
     async def delete_finished(self, days: float) -> int:
         """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
-        before = await self._now(self.pool) - timedelta(days=days)
-        deleted = 0
+        now, deleted = await self._now(self.pool), 0
+        before = now - timedelta(days=days)
         while count := int((await self.pool.execute(self._queries["delete_finished"], before)).split()[-1]):
             deleted += count
+        await self.pool.execute(self._queries["forget_deleted"], now - timedelta(days=days + REMEMBERED_DAYS))
         return deleted
 
     async def record_durations(self) -> None:
@@ -144,6 +172,9 @@ class JobStore:
                 log.error(
                     "input_refused", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
                 )
+        return await self._written(connection, folded, now)
+
+    async def _written(self, connection: Any, folded: Folded, now: datetime) -> Advanced:
         if not folded.jobs:
             return Advanced(folded.verdicts, [], [], {}, [])
         messages = await self._messages(connection, folded, repeat=f"{now.timestamp():.3f}")
@@ -230,3 +261,9 @@ class JobStore:
             job_id: [article for article in latest[tenant] if article.job_id != job_id]
             for job_id, tenant in tenants.items()
         }
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same batch may be applied later: the database is away, busy or stopping, or lacks a migration."""
+    refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
+    return unavailable(error) or (isinstance(error, asyncpg.PostgresError) and not refused)

@@ -26,14 +26,13 @@ PATIENCE = {
 """Deliveries after which a command that is not to be run here is put aside."""
 
 
-def hopeless(command: RunStage, deliveries: int) -> tuple[DeadLetterCode, str] | None:
-    """Return why a command is not to be run here, None when it is."""
+def hopeless(command: RunStage, lost: int) -> tuple[DeadLetterCode, str] | None:
+    """Return why a command is not to be run here, None when it is; ``lost`` workers took it and never reported."""
     if command.pipeline_version > PIPELINE_VERSION:
         reason = f"made for pipeline version {command.pipeline_version}; this worker knows {PIPELINE_VERSION}"
         return DeadLetterCode.UNKNOWN_VERSION, reason
-    if deliveries > streams.STAGE_MAX_DELIVERIES:
-        reason = f"{deliveries - 1} workers took this stage and none reported"
-        return DeadLetterCode.WORKER_LOST, reason
+    if lost >= streams.STAGE_MAX_DELIVERIES:
+        return DeadLetterCode.WORKER_LOST, f"{lost} workers took this stage and none reported"
     return None
 
 
