@@ -19,8 +19,8 @@ async def test_a_command_of_a_kind_that_is_not_known_is_left_to_the_gateway_that
     later = own.replace(b'"retry"', b'"retry_later"')
     for number, command in (("own", own), ("later", later)):
         await door.pool.execute(
-            "INSERT INTO gateway.commands (message_id, job_id, state, command, sent_at)"
-            " VALUES ($1, $2, 'failed', $3, now() - make_interval(secs => $4))",
+            "INSERT INTO gateway.commands (message_id, job_id, run, wants_end, command, sent_at)"
+            " VALUES ($1, $2, 1, false, $3, now() - make_interval(secs => $4))",
             number, new_job_id(), command, LOST_AFTER_SECONDS * 20,
         )  # fmt: skip
     pool = await database.connect(door.database_url, name="store")
