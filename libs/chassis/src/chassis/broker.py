@@ -218,6 +218,11 @@ class Outgoing(msgspec.Struct, frozen=True):
     msg_id: str
     headers: dict[str, str] = {}
 
+    def size(self) -> int:
+        """Return its bytes, and about as many for its headers as publishing makes of them."""
+        names = sum(len(f"{name}: {value}".encode()) + 2 for name, value in self.headers.items())
+        return len(self.payload) + names + len(self.msg_id.encode()) + 256
+
 
 class Delivered(msgspec.Struct, frozen=True):
     """A message as its stream delivered it."""
@@ -258,6 +263,11 @@ class Publisher:
         self._js = js
         self._timeout = timeout
         self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
+
+    @property
+    def limit(self) -> int:
+        """Bytes of the largest message that the server takes, its headers included."""
+        return self._js._nc.max_payload  # noqa: SLF001  no public way
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""

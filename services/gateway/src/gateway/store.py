@@ -11,10 +11,11 @@ import asyncpg
 import msgspec
 
 from chassis.broker import Outgoing
+from chassis.clock import SystemClock
 from chassis.database import Queries, columns, within
 from chassis.grouping import Grouped
 from chassis.outbox import Numbered, Outbox
-from contracts import codec, subjects
+from contracts import codec, dead_letters, streams, subjects
 from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.views import JobRow
 from gateway.errors import key_reused
@@ -77,7 +78,7 @@ class Store:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self.outbox = Outbox("gateway")
+        self.outbox = Outbox("gateway", put_aside)
         self._queries = Queries.load("gateway")
         self._jobs = Grouped(self._named_jobs, LARGEST_READ)
         self._followers = Grouped(self._next_events, LARGEST_READ)
@@ -259,3 +260,10 @@ def _outcome(claim: Claim, used: asyncpg.Record) -> Outcome:
     if answer == claim.answer:
         return None
     return answer if used["request_sha256"] == claim.request_sha256 else key_reused()
+
+
+def put_aside(message: Outgoing, limit: int) -> Outgoing:
+    """Return the report on a message that is too large for the server."""
+    stream = streams.stream_of(message.subject).name
+    letter = dead_letters.too_large(message, stream, limit, "gateway", SystemClock().now())
+    return Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
