@@ -102,14 +102,10 @@ class Outbox:
         return row[0], row[1]
 
     async def _publish(self, publisher: Publisher, messages: Sequence[Numbered]) -> list[int]:
-        limit = publisher.limit
-        fitting = [
-            (number, message if message.size() <= limit else self._replace(message, limit))
-            for number, message in messages
-        ]
-        numbers = {id(message): number for number, message in fitting}
-        confirmed = await publisher.publish_all([message for _, message in fitting])
-        return [numbers[id(message)] for message in confirmed]
+        numbers, limit = [number for number, _ in messages], publisher.limit
+        fitting = [one if one.size() <= limit else self._replace(one, limit) for _, one in messages]
+        confirmed = {id(message) for message in await publisher.publish_all(fitting)}
+        return [number for number, one in zip(numbers, fitting, strict=True) if id(one) in confirmed]
 
 
 def _message(row: asyncpg.Record) -> Numbered:
