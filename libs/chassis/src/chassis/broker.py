@@ -286,8 +286,8 @@ class Publisher:
         fates = list(zip(messages, await asyncio.gather(*sending, return_exceptions=True), strict=True))
         failed = [(message, error) for message, error in fates if isinstance(error, BaseException)]
         if failed:
-            message, reason = failed[0]
+            first, error = failed[0]
             log.warning(
-                "publish_unconfirmed", messages=len(failed), subject=message.subject, reason=repr(reason)
+                "publish_unconfirmed", messages=len(failed), subject=first.subject, reason=repr(error)
             )
         return [message for message, error in fates if not isinstance(error, BaseException)]
