@@ -33,8 +33,6 @@ log = logs.get_logger(__name__)
 
 CONNECT_SECONDS = 10.0
 """How long a server that has just answered may take to answer again."""
-NOT_UPDATED = 10012
-"""The server's error for settings that a consumer can only be made with."""
 
 
 class ConsumerLike(Protocol):
@@ -186,7 +184,7 @@ async def ensure_consumer(js: JetStreamContext, stream_name: str, consumer: Cons
     try:
         await js.add_consumer(stream_name, consumer_config(consumer))
     except APIError as error:
-        if error.err_code != NOT_UPDATED:
+        if error.err_code != 10012:  # noqa: PLR2004  settings that a consumer can only be made with
             raise
         log.info("consumer_kept", stream=stream_name, consumer=consumer.durable, reason=error.description)
 
@@ -285,9 +283,6 @@ class Publisher:
         sending = [self.publish(message) for message in messages]
         fates = list(zip(messages, await asyncio.gather(*sending, return_exceptions=True), strict=True))
         failed = [(message, error) for message, error in fates if isinstance(error, BaseException)]
-        if failed:
-            first, error = failed[0]
-            log.warning(
-                "publish_unconfirmed", messages=len(failed), subject=first.subject, reason=repr(error)
-            )
+        for first, why in failed[:1]:
+            log.warning("publish_unconfirmed", messages=len(failed), subject=first.subject, reason=repr(why))
         return [message for message, error in fates if not isinstance(error, BaseException)]
