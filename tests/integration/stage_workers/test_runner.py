@@ -17,6 +17,7 @@ from contracts.commands import RunStage
 from contracts.dead_letters import DeadLetter
 from contracts.results import StageDone
 from contracts.stages import PIPELINE_VERSION, StageId
+from stage_workers.aside import LATER_VERSION_DELIVERIES
 from stage_workers.claims import Claim
 
 HANGING_WORKER = Path(__file__).with_name("hanging_worker.py")
@@ -279,14 +280,14 @@ async def test_what_cannot_be_read_is_put_aside_and_the_rest_goes_on(bench: Any)
 async def test_a_command_of_a_later_pipeline_is_left_to_others_and_then_put_aside(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stage_workers.claims.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("stage_workers.claims.RETRY_SECONDS", 0.01)
     stage = bench.stage(opened=True)
     command = msgspec.structs.replace(bench.command(), pipeline_version=PIPELINE_VERSION + 1)
     async with bench.worker({StageId.COMPANY: stage}):
         await bench.send(command)
         (letter,) = await letters(bench, 1)
         await bench.until(lambda: _is(bench.left, 0))
-    assert (letter.code, letter.deliveries) == ("unknown_version", streams.STAGE_MAX_DELIVERIES + 1)
+    assert (letter.code, letter.deliveries) == ("unknown_version", LATER_VERSION_DELIVERIES + 1)
     assert stage.runs == []
 
 

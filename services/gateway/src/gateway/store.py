@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import asyncpg
 import msgspec
 
+from chassis import logs
 from chassis.broker import Outgoing
 from chassis.clock import SystemClock
 from chassis.database import Queries, columns, within
@@ -20,6 +21,8 @@ from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.views import JobRow
 from gateway.errors import key_reused
 from gateway.presenters import submitted_row
+
+log = logs.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -214,7 +217,7 @@ class Store:
                 submission_message(codec.decode(row["command"], SubmitJob), row["sends"]) for row in rows
             ]
             undone = await connection.fetch(self._queries["undone_commands"], LOST_AFTER_SECONDS)
-            messages += [_repeated(row) for row in undone]
+            messages += [message for row in undone if (message := _repeated(row)) is not None]
             await self.outbox.append(connection, messages)
             return len(messages)
 
@@ -242,9 +245,13 @@ def submission_message(job: SubmitJob, sends: int = 1) -> Outgoing:
     return Outgoing(subjects.command(job), codec.encode(job), f"submit/{job.job_id}/{sends}")
 
 
-def _repeated(row: asyncpg.Record) -> Outgoing:
-    """Return a command's message under another id, as for submissions."""
-    command = codec.decode_command(row["command"])
+def _repeated(row: asyncpg.Record) -> Outgoing | None:
+    """Return a command's message under another id, as for submissions; None for one of a later release, which repeats it."""
+    try:
+        command = codec.decode_command(row["command"])
+    except msgspec.ValidationError as error:
+        log.warning("command_of_other_release", message_id=row["message_id"], reason=str(error))
+        return None
     return Outgoing(subjects.command(command), row["command"], f"{row['message_id']}/{row['sends']}")
 
 

@@ -27,7 +27,7 @@ from contracts.events import (
 from contracts.ids import JobId
 from orchestrator import metrics
 from orchestrator.fold import Happening, Refused, Verdict
-from orchestrator.job import Emit, Ignored, Transition
+from orchestrator.job import Deferred, Emit, Ignored, Transition
 from orchestrator.store import Advanced, JobStore, may_pass
 from orchestrator.writes import of_kind
 
@@ -66,6 +66,10 @@ class Advancer:
             if isinstance(verdict, Ignored):
                 log.debug(
                     "input_ignored", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
+                )
+            elif isinstance(verdict, Deferred):
+                log.info(
+                    "input_deferred", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
                 )
         await self._follow(advanced)
         return advanced.verdicts

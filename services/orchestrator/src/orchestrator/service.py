@@ -6,17 +6,15 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-import asyncpg
-
 from chassis import logs
 from chassis.broker import connect as connect_nats
 from chassis.broker import ensure_stream, lost
 from chassis.clock import Clock, SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
-from chassis.errors import MigrationError
 from chassis.http import operations
 from chassis.lifecycle import every, until
+from chassis.migrate import check_migrated
 from contracts import streams
 from orchestrator import metrics
 from orchestrator.advancing import Advancer
@@ -36,7 +34,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(settings.database_url, name="orchestrator")
         stack.push_async_callback(close, pool)
-        await _check_schema(pool)
+        await check_migrated(pool, "jobs", "orchestrator", "run 'blog-writer migrate' first")
         closed = asyncio.Event()
         client = await connect_nats(settings.nats_url, "orchestrator", closed.set)
         stack.push_async_callback(client.close)
@@ -66,13 +64,6 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(600, lambda: _clean_up(store, letters, settings, clock), name="retention"),
             every(5, lambda: _measure(store, letters), name="metrics"),
             *operations(settings.operations_port, stop, client, pool),
-        )
-
-
-async def _check_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("SELECT to_regclass('jobs.jobs')") is None:
-        raise MigrationError(
-            "DATABASE_URL: the database has no schema 'jobs'; run 'blog-writer migrate' first"
         )
 
 

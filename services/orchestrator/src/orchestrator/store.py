@@ -26,6 +26,7 @@ from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStag
 from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
 from orchestrator.unstartable import given_up
+from orchestrator.versions import Foreign, known, read_job
 from orchestrator.writes import of_kind, statements
 
 log = logs.get_logger(__name__)
@@ -106,15 +107,14 @@ class JobStore:
         free = slots - sum(running.values())
         if free <= 0:
             return ()
-        rows = await self._fetch(connection, "candidates", free)
+        rows = await self._fetch(connection, "candidates", free, known())
         candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
         return pick(candidates, running, free, await self._now(connection))
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
-        return [
-            JobId(row["job_id"]) for row in await self._fetch(self.pool, "due", await self._now(self.pool))
-        ]
+        rows = await self._fetch(self.pool, "due", await self._now(self.pool), known())
+        return [JobId(row["job_id"]) for row in rows]
 
     async def delete_finished(self, days: float) -> int:
         """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
@@ -129,7 +129,10 @@ class JobStore:
         """Compute how long stages usually take, and use it for the estimates from now on."""
         await self.pool.execute(self._queries["record_durations"])
         rows = await self._fetch(self.pool, "durations")
-        self._durations = {StageId(row["stage"]): row["median_seconds"] for row in rows}
+        ours = frozenset(StageId)  # a later release may have more
+        self._durations = {
+            StageId(row["stage"]): row["median_seconds"] for row in rows if row["stage"] in ours
+        }
 
     async def counts(self) -> asyncpg.Record:
         """Return ``pending``, ``running`` and ``oldest`` (seconds the oldest running job has run)."""
@@ -137,7 +140,7 @@ class JobStore:
 
     async def in_flight(self, older_than_seconds: float) -> list[tuple[JobId, CommandLost]]:
         """Return the attempts that run for longer than that, as what they are if their command is lost."""
-        rows = await self._fetch(self.pool, "in_flight", older_than_seconds)
+        rows = await self._fetch(self.pool, "in_flight", older_than_seconds, known())
         return [
             (
                 JobId(row["job_id"]),
@@ -184,14 +187,16 @@ class JobStore:
         stopped = [job_id for job_id, _ in of_kind(folded.effects, StopStages)]
         return Advanced(folded.verdicts, numbered, stopped, folded.jobs, folded.effects)
 
-    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> tuple[dict[JobId, Job], datetime]:
+    async def _lock(
+        self, connection: Any, batch: Sequence[Happening]
+    ) -> tuple[dict[JobId, Job | Foreign], datetime]:
         """Return the rows of a batch's jobs, locked, and the time."""
         new = [job_id for job_id, happened in batch if isinstance(happened, SubmitJob)]
         if new:
             await connection.execute(self._queries["lock_submissions"], new)
         ids = list({job_id for job_id, _ in batch})
         docs, now = (await self._fetch(connection, "lock_jobs", ids))[0]
-        jobs = [codec.decode(doc, Job) for doc in docs]
+        jobs = [read_job(doc) for doc in docs]
         return {job.job_id: job for job in jobs}, self._clock.now() if self._clock else now
 
     async def _messages(self, connection: Any, folded: Folded, repeat: str) -> list[Outgoing]:

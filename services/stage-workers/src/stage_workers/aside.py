@@ -16,6 +16,14 @@ from stage_workers.claims import Claim
 log = logs.get_logger(__name__)
 
 SERVICE = "stage-workers"
+LATER_VERSION_DELIVERIES = 120
+"""Deliveries of a command of a later pipeline, five seconds apart, for which a worker hands it back to those of its
+release: ten minutes, in which a deploy should bring one."""
+PATIENCE = {
+    DeadLetterCode.UNKNOWN_VERSION: LATER_VERSION_DELIVERIES,
+    DeadLetterCode.WORKER_LOST: streams.STAGE_MAX_DELIVERIES,
+}
+"""Deliveries after which a command that is not to be run here is put aside."""
 
 
 def hopeless(command: RunStage, lost: int) -> tuple[DeadLetterCode, str] | None:

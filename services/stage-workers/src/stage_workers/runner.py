@@ -32,7 +32,7 @@ from contracts.dead_letters import DeadLetterCode
 from contracts.ids import JobId
 from contracts.results import Outcome, StageResult
 from contracts.stages import StageId
-from stage_workers.aside import Aside, hopeless
+from stage_workers.aside import PATIENCE, Aside, hopeless
 from stage_workers.attempts import Attempts
 from stage_workers.claims import Claim
 from stage_workers.hand_backs import HandBacks
@@ -137,7 +137,7 @@ class Runner:
         verdict = None if held else hopeless(command, await self._hand_backs.lost(message))
         if verdict is None:
             await self._claim(command, message)
-        elif message.metadata.num_delivered > streams.STAGE_MAX_DELIVERIES:
+        elif message.metadata.num_delivered > PATIENCE[verdict[0]]:
             await self._aside.put(message, *verdict)
         else:  # a worker of another release may take it
             await self._hand_backs.note(message)
