@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
-
 from bench.history import seed
 from bench.status import PENDING_JOBS
+
 from blog_writer.migrations import migrate_all
+from chassis.clock import SystemClock
 from chassis.database import Queries, connect
 from contracts.commands import SubmitJob
 from contracts.ids import DEFAULT_TENANT, new_job_id
@@ -23,7 +23,7 @@ from gateway.store import Store, Submission
 FEW, MANY = 500, 5000
 """Finished jobs that a read is compared over."""
 ALL = list(JobState)
-NOW = datetime.now(UTC)
+NOW = SystemClock().now()
 READS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("gateway", "jobs", (DEFAULT_TENANT, ALL, 20, 0)),
     ("gateway", "jobs", (DEFAULT_TENANT, ["failed"], 20, 0)),
@@ -69,7 +69,7 @@ async def mixture(pool: asyncpg.Pool) -> Store:
             job_id=new_job_id(),
             tenant=DEFAULT_TENANT,
             request=ArticleRequest(primary_keyword="k", company_url="https://example.com", batch_id=batch),
-            submitted_at=datetime.now(UTC),
+            submitted_at=NOW,
         )
         for batch in (None, "some", None, "other")
     )

@@ -20,7 +20,7 @@ class Store:
         self.asked: list[float] = []
         self.missing: list[Any] = []
 
-    async def missed(self, within_seconds: float, older_than_seconds: float) -> list[Any]:
+    async def missed(self, within_seconds: float, _older_than_seconds: float) -> list[Any]:
         self.asked.append(within_seconds)
         return self.missing
 
@@ -28,7 +28,7 @@ class Store:
 class Unwanted(Intake):
     """Takes nothing."""
 
-    async def take(self, event: Any) -> bool:
+    async def take(self, _event: Any) -> bool:
         return False
 
 
