@@ -24,11 +24,12 @@ SELECT
 FROM (
     SELECT
         gen_random_uuid() AS id, n, CASE WHEN n % 20 = 0 THEN 'failed' ELSE 'completed' END AS state,
-        now() - make_interval(secs => 60 + n * 20.0) AS at
+        now() - make_interval(secs => 60 + n * 5.0) AS at
     FROM generate_series(1, $1::int) AS n
 ) AS j
 """
-"""$1 jobs, one every 20 seconds up to a minute ago: a twentieth failed, half want a webhook."""
+"""$1 jobs, one every 5 seconds up to a minute ago: 100,000 fit into the week for which they are kept. A twentieth failed,
+half want a webhook."""
 STAGE_RUNS = """
 INSERT INTO jobs.stage_runs (job_id, stage, run, round, attempt, status, started_at, finished_at, worker)
 SELECT
