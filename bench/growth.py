@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
@@ -11,7 +11,7 @@ import psutil
 
 from bench import history
 from bench.footprint import cpu_seconds
-from bench.loop import CONCURRENT, OurLoop
+from bench.loop import OurLoop
 from bench.measure import Line, Measured, compared, in_turn
 from bench.processes import Servers, process, servers
 from blog_writer.migrations import migrate_all
@@ -19,16 +19,16 @@ from contracts.stages import TOTAL_STAGES
 
 FINISHED = (1_000, 10_000, 100_000)
 REPLICAS = (1, 2, 4)
-JOBS = 200
-"""In each turn."""
-NO_VACUUM = "ALTER SYSTEM SET autovacuum = off"
-"""It would fall into the turns of one side. The tables are vacuumed when they are filled."""
+LIGHT, HEAVY = 200, 800
+"""Jobs in a turn, all at once. Replicas share them: with few each batch is small, and its fixed cost has few to bear it."""
+MOST_ROUNDS = 3
+"""Turns take long here, and their differences are large."""
 
 
 @asynccontextmanager
-async def _running(s: Servers, replicas: int) -> AsyncIterator[tuple[OurLoop, list[int]]]:
+async def _running(s: Servers, replicas: int, jobs: int) -> AsyncIterator[tuple[OurLoop, list[int]]]:
     """Run so many orchestrators and as many workers; yield what submits jobs, and the pids."""
-    environment = {**s.environment, "BLOG_WRITER_MAX_CONCURRENT": str(CONCURRENT)}
+    environment = {**s.environment, "BLOG_WRITER_MAX_CONCURRENT": str(jobs)}
     async with AsyncExitStack() as stack:
         pids = [
             await stack.enter_async_context(process(s.folder, module, environment))
@@ -45,18 +45,24 @@ def _postgres() -> int:
     return next(int(child.pid) for child in psutil.Process().children() if "postgres" in child.name())
 
 
-async def _turn(s: Servers, replicas: int) -> Measured:
-    async with _running(s, replicas) as (loop, pids):
+async def _turn(s: Servers, replicas: int, jobs: int) -> Measured:
+    async with _running(s, replicas, jobs) as (loop, pids):
         measured = [*pids, _postgres()]
         before = [cpu_seconds(pid) for pid in measured]
-        seconds = await loop.run(JOBS)
+        seconds = await loop.run(jobs)
         used = [cpu_seconds(pid) - start for pid, start in zip(measured, before, strict=True)]
-    transitions = JOBS * TOTAL_STAGES
+    transitions = jobs * TOTAL_STAGES
     return {
         "CPU ms/transition": sum(used) / transitions * 1000,
         "of it Postgres": used[-1] / transitions * 1000,
         "ms/transition": seconds / transitions * 1000,
     }
+
+
+async def _no_vacuum(s: Servers) -> None:
+    """Let no vacuum fall into the turns of one side; the tables are vacuumed when they are filled."""
+    await s.pool.execute("ALTER SYSTEM SET autovacuum = off")
+    await s.pool.execute("SELECT pg_reload_conf()")
 
 
 async def _filled(s: Servers, jobs: int) -> Servers:
@@ -69,7 +75,7 @@ async def _filled(s: Servers, jobs: int) -> Servers:
     return msgspec.structs.replace(s, database_url=url)
 
 
-def _lines(row: str, taken: dict[str, list[Measured]]) -> Sequence[Line]:
+def _lines(row: str, taken: dict[str, list[Measured]]) -> list[Line]:
     """Compare all sides with the first one."""
     first, *others = taken
     return [
@@ -82,16 +88,22 @@ def _lines(row: str, taken: dict[str, list[Measured]]) -> Sequence[Line]:
 async def measure(rounds: int) -> list[Line]:
     """Return the row of finished jobs."""
     async with servers() as s:
-        await s.pool.execute(NO_VACUUM)
-        await s.pool.execute("SELECT pg_reload_conf()")
+        await _no_vacuum(s)
         filled = {f"{jobs:,} jobs": await _filled(s, jobs) for jobs in FINISHED}
         await s.pool.execute("CHECKPOINT")
-        sides = {name: lambda side=side: _turn(side, 1) for name, side in filled.items()}
-        return list(_lines("growth", await in_turn(sides, rounds)))
+        sides = {name: lambda side=side: _turn(side, 1, LIGHT) for name, side in filled.items()}
+        return _lines("growth", await in_turn(sides, min(rounds, MOST_ROUNDS)))
 
 
 async def measure_replicas(rounds: int) -> list[Line]:
     """Return the row of replicas."""
     async with servers() as s:
-        sides = {f"{count} of each": lambda count=count: _turn(s, count) for count in REPLICAS}
-        return list(_lines("replicas", await in_turn(sides, rounds)))
+        await _no_vacuum(s)
+        lines = []
+        for jobs, replicas in ((LIGHT, REPLICAS), (HEAVY, REPLICAS[::2])):
+            sides = {
+                f"{count} of each, {jobs} jobs": lambda count=count, jobs=jobs: _turn(s, count, jobs)
+                for count in replicas
+            }
+            lines += _lines("replicas", await in_turn(sides, min(rounds, MOST_ROUNDS)))
+        return lines
