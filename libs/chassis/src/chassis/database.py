@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from functools import partial
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ _SESSION = {
 }
 """The server ends sessions whose client has gone without a word: until then they hold their locks against the others."""
 CLOSE_SECONDS = 5.0
+_PARAMETER = re.compile(r"\$(\d+)")
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
@@ -123,9 +125,34 @@ async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
     """Spare a round trip on each return to the pool: no session state is ever set, and asyncpg itself ends transactions."""
 
 
+Statement = tuple[str, Sequence[Any]]
+"""SQL and its parameters."""
+
+
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     """Return rows as columns, which is how a set of them goes into one statement; no rows are no columns."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def together(statements: Sequence[Statement]) -> Statement:
+    """Return several statements as one, for one round trip; what it returns is what the last one returns.
+
+    All see the rows as they were before, and their order is not defined: no two may touch the same row.
+    """
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for sql, own in statements:
+        parts.append(_PARAMETER.sub(partial(_moved, len(parameters)), sql.rstrip("; \n")))
+        parameters += own
+    *first, last = parts
+    if not first:
+        return last, parameters
+    named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(first))
+    return f"WITH {named} {last}", parameters
+
+
+def _moved(by: int, parameter: re.Match[str]) -> str:
+    return f"${int(parameter[1]) + by}"
 
 
 class Queries:

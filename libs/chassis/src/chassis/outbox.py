@@ -27,6 +27,7 @@ import msgspec
 
 from chassis.broker import Outgoing, Publisher
 from chassis.crashpoints import CrashPoint, crash_point
+from chassis.database import Statement, columns
 
 Numbered = tuple[int, Outgoing]
 
@@ -56,14 +57,16 @@ class Outbox:
         """Write messages inside the caller's transaction; return their numbers in order."""
         if not messages:
             return []
-        rows = await connection.fetch(
-            self._insert,
-            [message.subject for message in messages],
-            [message.msg_id for message in messages],
-            [json.dumps(message.headers) for message in messages],
-            [message.payload for message in messages],
-        )
-        return [row["id"] for row in rows]
+        sql, parameters = self.insertion(messages)
+        return [row["id"] for row in await connection.fetch(sql, *parameters)]
+
+    def insertion(self, messages: Sequence[Outgoing]) -> Statement:
+        """Return the statement that writes messages and returns their ``id`` in order."""
+        rows = [
+            (message.subject, message.msg_id, json.dumps(message.headers), message.payload)
+            for message in messages
+        ]
+        return self._insert, columns(rows)
 
     async def send(self, pool: asyncpg.Pool, publisher: Publisher, messages: Sequence[Numbered]) -> int:
         """Publish committed messages and delete the confirmed ones; return how many those were."""

@@ -8,28 +8,29 @@ SELECT pg_advisory_xact_lock(hashtextextended(job_id, 0))
 FROM (SELECT unnest($1::text[]) AS job_id ORDER BY 1) AS ordered;
 
 -- name: lock_jobs
--- Lock jobs in one order everywhere, so that batches cannot deadlock.
-SELECT doc FROM jobs.jobs WHERE job_id = ANY($1::uuid[]) ORDER BY job_id FOR UPDATE;
+-- Lock jobs in one order everywhere, so that batches cannot deadlock; the time is taken when all are locked.
+WITH locked AS MATERIALIZED (
+    SELECT job_id, doc FROM jobs.jobs WHERE job_id = ANY($1::uuid[]) ORDER BY job_id FOR UPDATE
+)
+SELECT docs, clock_timestamp() AS now FROM (SELECT coalesce(array_agg(doc::text), '{}') AS docs FROM locked) AS whole;
 
 -- name: insert_jobs
--- New jobs, with the request and what it says about the article.
+-- New jobs in the state that this transaction gives them, with the request and what it says about the article.
 INSERT INTO jobs.jobs (
-    job_id, tenant, batch_id, state, priority, primary_keyword, company_url, language, country, callback_url,
-    created_at, queued_at, run, round, seq, stages_completed, progress_percent, doc, request
+    job_id, state, queued_at, started_at, finished_at, deadline_at, wake_at, eta_at, run, round, seq, current_stage,
+    stages_completed, progress_percent, quality_score, error, error_code, error_stage, doc,
+    tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at, request
 )
-SELECT
-    job_id, tenant, batch_id, 'pending', priority, primary_keyword, company_url, language, country, callback_url,
-    created_at, created_at, 1, 1, 0, 0, 0, '{}', request
-FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::json[]
-) AS new (
-    job_id, tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at,
-    request
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+    $7::timestamptz[], $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::text[], $13::int[], $14::int[],
+    $15::float8[], $16::text[], $17::text[], $18::text[], $19::json[],
+    $20::text[], $21::text[], $22::int[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[],
+    $28::timestamptz[], $29::json[]
 );
 
 -- name: update_jobs
--- The new state of jobs that this transaction has locked or made.
+-- The new state of jobs that this transaction has locked.
 UPDATE jobs.jobs AS j SET
     state = n.state, queued_at = n.queued_at, started_at = n.started_at, finished_at = n.finished_at,
     deadline_at = n.deadline_at, wake_at = n.wake_at, eta_at = n.eta_at, run = n.run, round = n.round, seq = n.seq,
@@ -47,14 +48,17 @@ FROM unnest(
 WHERE j.job_id = n.job_id;
 
 -- name: open_attempts
--- Attempts whose commands go out in this transaction.
-INSERT INTO jobs.stage_runs (job_id, stage, run, round, attempt, status, started_at)
-SELECT job_id, stage, run, round, attempt, 'running', started_at
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::timestamptz[])
-    AS n (job_id, stage, run, round, attempt, started_at);
+-- Attempts whose commands go out in this transaction, with their end if it is there already.
+INSERT INTO jobs.stage_runs (
+    job_id, stage, run, round, attempt, started_at, status, finished_at, worker, error_code, error
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::timestamptz[], $7::text[], $8::timestamptz[],
+    $9::text[], $10::text[], $11::text[]
+);
 
 -- name: close_attempts
--- How attempts ended.
+-- How attempts ended that earlier transactions have opened.
 UPDATE jobs.stage_runs AS r SET
     status = n.status, finished_at = n.finished_at, worker = n.worker, error_code = n.error_code, error = n.error
 FROM unnest(
@@ -85,21 +89,24 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::j
 -- Stage commands of stopped jobs that nobody has published yet.
 DELETE FROM jobs.outbox WHERE subject = ANY($1::text[]);
 
--- name: requests
--- What clients asked for, to go into stage commands.
-SELECT job_id::text, tenant, request FROM jobs.jobs WHERE job_id = ANY($1::uuid[]);
-
--- name: outputs
--- The outputs that stage commands take in.
+-- name: material
+-- What stage commands take in: what clients asked for (it has no stage), and outputs.
+SELECT job_id::text, '' AS stage, 0 AS round, convert_to(request::text, 'UTF8') AS payload
+FROM jobs.jobs WHERE job_id = ANY($1::uuid[])
+UNION ALL
 SELECT o.job_id::text, o.stage, o.round, o.payload
 FROM jobs.stage_outputs AS o
-JOIN unnest($1::uuid[], $2::text[], $3::int[]) AS n (job_id, stage, round)
+JOIN unnest($2::uuid[], $3::text[], $4::int[]) AS n (job_id, stage, round)
     ON o.job_id = n.job_id AND o.stage = n.stage AND o.round = n.round;
 
 -- name: earlier_articles
--- A tenant's latest articles, to compare a new one with.
-SELECT slug, headline, primary_keyword, job_id::text FROM jobs.results
-WHERE tenant = $1 AND job_id <> $2::uuid ORDER BY created_at DESC LIMIT 200;
+-- The latest $2 articles of each tenant, to compare a new one with.
+SELECT known.tenant, latest.slug, latest.headline, latest.primary_keyword, latest.job_id::text
+FROM unnest($1::text[]) AS known (tenant)
+CROSS JOIN LATERAL (
+    SELECT slug, headline, primary_keyword, job_id FROM jobs.results AS r
+    WHERE r.tenant = known.tenant ORDER BY created_at DESC LIMIT $2
+) AS latest;
 
 -- name: lock_admission
 -- One admission at a time, over all replicas.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 from chassis import logs
 from chassis.broker import Outgoing
 from chassis.clock import Clock
-from chassis.database import Queries, columns
+from chassis.database import Queries, columns, together
 from chassis.outbox import Numbered, Outbox
 from contracts import codec
 from contracts.articles import ArticleReference
@@ -21,12 +22,15 @@ from contracts.ids import JobId
 from contracts.payloads import Payload
 from contracts.stages import STAGES, StageId
 from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
-from orchestrator.job import Admit, CommandLost, Emit, Job, SendStage, StopStages
-from orchestrator.messages import Material, OutputKey, event_message, job_stage_subjects, stage_message
+from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStage, StopStages
+from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
-from orchestrator.writes import of_kind, write
+from orchestrator.writes import of_kind, statements
 
 log = logs.get_logger(__name__)
+
+EARLIER_ARTICLES = 200
+"""Of a tenant, at most, that a new article is compared with."""
 
 _payload: msgspec.json.Decoder[Payload] = msgspec.json.Decoder(Payload)
 
@@ -129,8 +133,8 @@ class JobStore:
         return rows
 
     async def _advance(self, connection: Any, batch: Sequence[Happening]) -> Advanced:
-        rows = await self._lock(connection, batch)
-        now = await self._now(connection)
+        """Three round trips, however many inputs: lock, read what commands take in, write."""
+        rows, now = await self._lock(connection, batch)
         folded = fold(rows, batch, now)
         for (job_id, happened), verdict in zip(batch, folded.verdicts, strict=True):
             if isinstance(verdict, Refused):
@@ -139,23 +143,25 @@ class JobStore:
                 )
         if not folded.jobs:
             return Advanced(folded.verdicts, [], [], {}, [])
-        await write(connection, self._queries, folded, self._durations, now)
-        stopped = [job_id for job_id, _ in of_kind(folded.effects, StopStages)]
-        if stopped:
-            names = [subject for job_id in stopped for subject in job_stage_subjects(job_id)]
-            await connection.execute(self._queries["drop_unsent"], names)
         messages = await self._messages(connection, folded, repeat=f"{now.timestamp():.3f}")
-        numbers = await self.outbox.append(connection, messages)
+        writing = statements(self._queries, folded, self._durations, now)
+        if messages:
+            writing.append(self.outbox.insertion(messages))
+        sql, parameters = together(writing)
+        numbers = [row["id"] for row in await connection.fetch(sql, *parameters)]
         numbered = list(zip(numbers, messages, strict=True))
+        stopped = [job_id for job_id, _ in of_kind(folded.effects, StopStages)]
         return Advanced(folded.verdicts, numbered, stopped, folded.jobs, folded.effects)
 
-    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> dict[JobId, Job]:
+    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> tuple[dict[JobId, Job], datetime]:
+        """Return the rows of a batch's jobs, locked, and the time."""
         new = [job_id for job_id, happened in batch if isinstance(happened, SubmitJob)]
         if new:
             await connection.execute(self._queries["lock_submissions"], new)
-        rows = await self._fetch(connection, "lock_jobs", list({job_id for job_id, _ in batch}))
-        jobs = [codec.decode(row["doc"], Job) for row in rows]
-        return {job.job_id: job for job in jobs}
+        ids = list({job_id for job_id, _ in batch})
+        docs, now = (await self._fetch(connection, "lock_jobs", ids))[0]
+        jobs = [codec.decode(doc, Job) for doc in docs]
+        return {job.job_id: job for job in jobs}, self._clock.now() if self._clock else now
 
     async def _messages(self, connection: Any, folded: Folded, repeat: str) -> list[Outgoing]:
         """Return the batch's messages in the order in which they were decided; no command that it made moot."""
@@ -164,7 +170,7 @@ class JobStore:
             for job_id, send in of_kind(folded.effects, SendStage)
             if wanted(folded.jobs[job_id], send)
         ]
-        material = await self._material(connection, folded.jobs, sends)
+        material = await self._material(connection, folded, sends)
         messages = []
         for job_id, effect in folded.effects:
             if isinstance(effect, Emit):
@@ -175,35 +181,47 @@ class JobStore:
         return messages
 
     async def _material(
-        self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]
+        self, connection: Any, folded: Folded, sends: Sequence[tuple[JobId, SendStage]]
     ) -> Material:
-        if not sends:
-            return Material({}, {}, {})
-        ids = list({job_id for job_id, _ in sends})
-        requests = {
-            row["job_id"]: row["request"].encode() for row in await self._fetch(connection, "requests", ids)
+        """Gather what stage commands take in: from the batch itself, and what it has not from the rows."""
+        requests: dict[str, bytes] = {
+            job_id: codec.encode(request) for job_id, request in folded.requests.items()
         }
-        keys = list(
-            {(job_id, stage.value, number) for job_id, send in sends for stage, number in send.reads.items()}
-        )
-        outputs: dict[OutputKey, Payload] = {}
-        if keys:
-            for row in await self._fetch(connection, "outputs", *columns(keys)):
-                outputs[row["job_id"], row["stage"], row["round"]] = _payload.decode(row["payload"])
-        return Material(requests, outputs, await self._earlier(connection, jobs, sends))
+        outputs: dict[OutputKey, Payload] = {
+            (job_id, saved.stage.value, saved.round): saved.output
+            for job_id, saved in of_kind(folded.effects, SaveOutput)
+        }
+        reads = {
+            (job_id, stage.value, number) for job_id, send in sends for stage, number in send.reads.items()
+        }
+        asking = list({str(job_id) for job_id, _ in sends} - requests.keys())
+        missing = columns(reads - outputs.keys()) or [[], [], []]
+        if asking or missing[0]:
+            for row in await self._fetch(connection, "material", asking, *missing):
+                job_id, stage, number, payload = row
+                if stage:
+                    outputs[job_id, stage, number] = _payload.decode(payload)
+                else:
+                    requests[job_id] = payload
+        return Material(requests, outputs, await self._earlier(connection, folded.jobs, sends))
 
     async def _earlier(
         self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]
     ) -> dict[str, list[ArticleReference]]:
-        wanting = [
-            job_id
+        """Return for each job that compares with them its tenant's articles; a job that runs again is not its own."""
+        tenants = {
+            job_id: jobs[job_id].tenant
             for job_id, send in sends
             if "earlier_articles" in STAGES[send.stage].input.__struct_fields__
-        ]
+        }
+        if not tenants:
+            return {}
+        latest: defaultdict[str, list[ArticleReference]] = defaultdict(list)
+        known = list(set(tenants.values()))
+        for row in await self._fetch(connection, "earlier_articles", known, EARLIER_ARTICLES):
+            article = dict(row)
+            latest[article.pop("tenant")].append(ArticleReference(**article))
         return {
-            job_id: [
-                ArticleReference(**dict(row))
-                for row in await self._fetch(connection, "earlier_articles", jobs[job_id].tenant, job_id)
-            ]
-            for job_id in wanting
+            job_id: [article for article in latest[tenant] if article.job_id != job_id]
+            for job_id, tenant in tenants.items()
         }

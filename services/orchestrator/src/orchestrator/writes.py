@@ -1,4 +1,4 @@
-"""From a folded batch to set-based SQL: every kind of row is written by one statement."""
+"""From a folded batch to set-based SQL: every kind of row has its statement, and all go to Postgres as one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis.database import Queries, columns
+from chassis.database import Queries, Statement, columns
 from contracts import codec
 from contracts.events import event_type
 from contracts.ids import JobId
@@ -16,34 +16,42 @@ from contracts.payloads import Inline
 from contracts.stages import StageId
 from orchestrator.eta import remaining_seconds
 from orchestrator.fold import Folded
-from orchestrator.job import CloseAttempt, Effect, Emit, Job, SaveOutput, SaveResult, SendStage
+from orchestrator.job import (
+    CloseAttempt,
+    Effect,
+    Emit,
+    Job,
+    SaveOutput,
+    SaveResult,
+    SendStage,
+    StopStages,
+)
+from orchestrator.messages import job_stage_subjects
 from orchestrator.pipeline import current_stage, progress_percent, stages_completed, wake_at
 
 Row = tuple[Any, ...]
 E = TypeVar("E", bound=Effect)
 
 
-async def write(
-    connection: Any, queries: Queries, folded: Folded, durations: Mapping[StageId, float], now: datetime
-) -> None:
-    """Write jobs, attempts, outputs, results and events of a batch."""
+def statements(
+    queries: Queries, folded: Folded, durations: Mapping[StageId, float], now: datetime
+) -> list[Statement]:
+    """Return what writes jobs, attempts, outputs, results and events of a batch; no two touch the same row."""
     effects = folded.effects
-    await _each(connection, queries["insert_jobs"], _new_jobs(folded))
-    await _each(
-        connection, queries["update_jobs"], (_job_row(job, durations, now) for job in folded.jobs.values())
-    )
-    await _each(connection, queries["open_attempts"], _opened(effects, now))
-    await _each(connection, queries["close_attempts"], _closed(effects))
-    await _each(connection, queries["save_outputs"], _outputs(effects))
-    await _each(connection, queries["save_results"], _results(folded, now))
-    await _each(connection, queries["append_events"], _events(effects))
-
-
-async def _each(connection: Any, statement: str, rows: Iterable[Row]) -> None:
-    """Run a statement whose parameters are columns; nothing to write is no statement."""
-    parameters = columns(rows)
-    if parameters:
-        await connection.execute(statement, *parameters)
+    closed = {row[:5]: row for row in _closed(effects)}
+    opened = [(*row, *_end(closed.pop(row[:5], None))) for row in _opened(effects, now)]
+    stopped = [job_id for job_id, _ in of_kind(effects, StopStages)]
+    kinds: list[tuple[str, Iterable[Row]]] = [
+        ("insert_jobs", _new_jobs(folded, durations, now)),
+        ("update_jobs", _changed_jobs(folded, durations, now)),
+        ("open_attempts", opened),
+        ("close_attempts", closed.values()),
+        ("save_outputs", _outputs(effects)),
+        ("save_results", _results(folded, now)),
+        ("append_events", _events(effects)),
+        ("drop_unsent", ((subject,) for job_id in stopped for subject in job_stage_subjects(job_id))),
+    ]
+    return [(queries[name], columns(rows)) for name, kind in kinds if (rows := list(kind))]
 
 
 def of_kind(effects: Sequence[tuple[JobId, Effect]], kind: type[E]) -> list[tuple[JobId, E]]:
@@ -51,10 +59,10 @@ def of_kind(effects: Sequence[tuple[JobId, Effect]], kind: type[E]) -> list[tupl
     return [(job_id, effect) for job_id, effect in effects if isinstance(effect, kind)]
 
 
-def _new_jobs(folded: Folded) -> list[Row]:
+def _new_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime) -> list[Row]:
     return [
         (
-            job_id,
+            *_job_row(folded.jobs[job_id], durations, now),
             folded.jobs[job_id].tenant,
             request.batch_id,
             request.priority,
@@ -67,6 +75,12 @@ def _new_jobs(folded: Folded) -> list[Row]:
             codec.encode(request).decode(),
         )
         for job_id, request in folded.requests.items()
+    ]
+
+
+def _changed_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime) -> list[Row]:
+    return [
+        _job_row(job, durations, now) for job_id, job in folded.jobs.items() if job_id not in folded.requests
     ]
 
 
@@ -101,6 +115,11 @@ def _opened(effects: Sequence[tuple[JobId, Effect]], now: datetime) -> list[Row]
         for job_id, sent in of_kind(effects, SendStage)
         if not sent.repeated
     ]
+
+
+def _end(closed: Row | None) -> Row:
+    """Return how an attempt stands that this batch opened: as one that runs, unless it closed it too."""
+    return ("running", None, None, None, None) if closed is None else closed[5:]
 
 
 def _closed(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
