@@ -76,7 +76,7 @@ class OurEvents:
     async def followed(self, jobs: Sequence[str]) -> AsyncIterator[None]:
         """Connect a client for each of the jobs, which may be the same one again."""
         self.arrivals = Arrivals()
-        opened = [await self._open(job) for job in jobs]
+        opened = await asyncio.gather(*map(self._open, jobs))
         tasks = [asyncio.create_task(self._read(reader)) for reader, _ in opened]
         try:
             yield
