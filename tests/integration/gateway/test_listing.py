@@ -40,7 +40,7 @@ READS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("orchestrator", "candidates", (3,)),
     ("orchestrator", "due", (NOW,)),
     ("orchestrator", "in_flight", (15.0,)),
-    ("orchestrator", "earlier_articles", (DEFAULT_TENANT, "00000000-0000-0000-0000-000000000000")),
+    ("orchestrator", "earlier_articles", ([DEFAULT_TENANT], 200)),
     ("notifier", "missed_events", (100.0, 5.0)),
     ("notifier", "candidates", ([], 10)),
 ]
