@@ -127,7 +127,7 @@ class JobStore:
 
     async def record_durations(self) -> None:
         """Compute how long stages usually take, and use it for the estimates from now on."""
-        await self.pool.execute(self._queries["record_durations"])
+        await self.pool.execute(self._queries["record_durations"], list(StageId))
         rows = await self._fetch(self.pool, "durations")
         ours = frozenset(StageId)  # a later release may have more
         self._durations = {
