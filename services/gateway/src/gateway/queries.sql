@@ -99,25 +99,53 @@ CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
 WHERE s.taken_at IS NULL;
 
 -- name: jobs
--- A page of jobs, newest first. $2 state and $3 batch narrow it down when given.
-SELECT * FROM (
-    SELECT * FROM api.jobs WHERE tenant = $1
+-- A page of jobs in states $2, newest first: of each state no more rows than the page can show.
+SELECT every.* FROM (
+    SELECT j.* FROM unnest($2::text[]) AS wanted (state)
+    CROSS JOIN LATERAL (
+        SELECT * FROM api.jobs WHERE tenant = $1 AND state = wanted.state
+        ORDER BY created_at DESC, job_id LIMIT $3::bigint + $4::bigint
+    ) AS j
     UNION ALL
     SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
-    WHERE s.tenant = $1 AND s.taken_at IS NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.job ->> 'state' = ANY($2::text[])
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every
-WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR batch_id = $3)
-ORDER BY created_at DESC, job_id LIMIT $4 OFFSET $5;
+ORDER BY created_at DESC, job_id LIMIT $3 OFFSET $4;
+
+-- name: jobs_of_batch
+-- The same of batch $5 alone.
+SELECT every.* FROM (
+    SELECT * FROM api.jobs WHERE tenant = $1 AND batch_id = $5
+    UNION ALL
+    SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.batch_id = $5
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+) AS every
+WHERE state = ANY($2::text[])
+ORDER BY created_at DESC, job_id LIMIT $3 OFFSET $4;
 
 -- name: count_jobs
--- How many jobs in each state. $2 batch narrows it down when given.
+-- How many jobs in each of the states $2.
 SELECT state, count(*)::int AS jobs FROM (
-    SELECT state, batch_id FROM api.jobs WHERE tenant = $1
+    SELECT state FROM api.jobs WHERE tenant = $1 AND state = ANY($2::text[])
     UNION ALL
-    SELECT s.job ->> 'state', s.batch_id FROM gateway.submissions AS s
-    WHERE s.tenant = $1 AND s.taken_at IS NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+    SELECT s.job ->> 'state' FROM gateway.submissions AS s
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.job ->> 'state' = ANY($2::text[])
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every
-WHERE $2::text IS NULL OR batch_id = $2
+GROUP BY state;
+
+-- name: count_jobs_of_batch
+-- The same of batch $3 alone.
+SELECT state, count(*)::int AS jobs FROM (
+    SELECT state FROM api.jobs WHERE tenant = $1 AND batch_id = $3
+    UNION ALL
+    SELECT s.job ->> 'state' FROM gateway.submissions AS s
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.batch_id = $3
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+) AS every
+WHERE state = ANY($2::text[])
 GROUP BY state;
 
 -- name: average_duration

@@ -104,7 +104,7 @@ class Broker:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
-        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS,)))
+        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS, streams.DEAD_LETTERS)))
         await lost(self._closed)
 
     async def close(self) -> None:

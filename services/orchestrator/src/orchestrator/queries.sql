@@ -155,7 +155,7 @@ ON CONFLICT (job_id) DO UPDATE SET deleted_at = excluded.deleted_at;
 DELETE FROM jobs.deleted_jobs WHERE deleted_at < $1;
 
 -- name: record_durations
--- Median and 90th percentile of each stage's latest 200 successful attempts.
+-- Median and 90th percentile of the latest 200 successful attempts at each of the stages $1.
 INSERT INTO jobs.stage_durations (stage, median_seconds, p90_seconds, samples, computed_at)
 SELECT
     stage,
@@ -163,9 +163,7 @@ SELECT
     percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds),
     count(*),
     now()
-FROM (
-    SELECT DISTINCT stage FROM jobs.stage_runs WHERE status = 'done'
-) AS known
+FROM unnest($1::text[]) AS known (stage)
 CROSS JOIN LATERAL (
     SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM jobs.stage_runs AS r
     WHERE r.stage = known.stage AND r.status = 'done' ORDER BY finished_at DESC LIMIT 200
@@ -194,14 +192,14 @@ SELECT msg_id FROM jobs.outbox WHERE msg_id = ANY($1::text[]);
 
 -- name: counts
 -- For the gauges: waiting, running, and how long the oldest running job has held its slot (a retried job started earlier).
-SELECT
-    count(*) FILTER (WHERE state = 'pending')::int AS pending,
-    count(*) FILTER (WHERE state = 'running')::int AS running,
-    coalesce(
-        max(extract(epoch FROM $1 - (doc ->> 'admitted_at')::timestamptz)) FILTER (WHERE state = 'running'), 0
-    )::float8 AS oldest
-FROM jobs.jobs
-WHERE state IN ('pending', 'running');
+-- Each state by itself, through its partial index: together they would be looked for among all jobs.
+SELECT (SELECT count(*)::int FROM jobs.jobs WHERE state = 'pending') AS pending, r.running, r.oldest
+FROM (
+    SELECT
+        count(*)::int AS running,
+        coalesce(max(extract(epoch FROM $1 - (doc ->> 'admitted_at')::timestamptz)), 0)::float8 AS oldest
+    FROM jobs.jobs WHERE state = 'running'
+) AS r;
 
 -- name: record_dead_letters
 -- Put messages aside, each once.

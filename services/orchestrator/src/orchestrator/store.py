@@ -12,10 +12,10 @@ import msgspec
 
 from chassis import logs
 from chassis.broker import Outgoing
-from chassis.clock import Clock
+from chassis.clock import Clock, SystemClock
 from chassis.database import Queries, columns, together, unavailable
 from chassis.outbox import Numbered, Outbox
-from contracts import codec
+from contracts import codec, dead_letters, streams, subjects
 from contracts.articles import ArticleReference
 from contracts.commands import SubmitJob
 from contracts.ids import JobId
@@ -59,7 +59,7 @@ class JobStore:
     def __init__(self, pool: asyncpg.Pool, clock: Clock | None = None) -> None:
         """Take the time from ``clock``, by default from Postgres: one clock for all replicas, whatever theirs say."""
         self.pool = pool
-        self.outbox = Outbox("jobs")
+        self.outbox = Outbox("jobs", put_aside)
         self._clock = clock
         self._queries = Queries.load("orchestrator")
         self._durations: dict[StageId, float] = {}
@@ -127,7 +127,7 @@ class JobStore:
 
     async def record_durations(self) -> None:
         """Compute how long stages usually take, and use it for the estimates from now on."""
-        await self.pool.execute(self._queries["record_durations"])
+        await self.pool.execute(self._queries["record_durations"], list(StageId))
         rows = await self._fetch(self.pool, "durations")
         ours = frozenset(StageId)  # a later release may have more
         self._durations = {
@@ -267,3 +267,10 @@ def may_pass(error: Exception) -> bool:
     """Whether the same batch may be applied later: the database is away, busy or stopping, or lacks a migration."""
     refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
     return unavailable(error) or (isinstance(error, asyncpg.PostgresError) and not refused)
+
+
+def put_aside(message: Outgoing, limit: int) -> Outgoing:
+    """Return the report on a message that is too large for the server."""
+    stream = streams.stream_of(message.subject).name
+    letter = dead_letters.too_large(message, stream, limit, "orchestrator", SystemClock().now())
+    return Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)

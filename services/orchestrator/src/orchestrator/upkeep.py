@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, ConsumerInfo, DeliverPolicy, RetentionPolicy
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServerError
 
 from chassis import logs
 from chassis.broker import consumer_config, ensure_consumer
@@ -98,8 +98,10 @@ async def replace_consumer(
 async def update_or_replace(
     js: JetStreamContext, stream_name: str, consumer: Consumer, last_sequence: int
 ) -> None:
-    """Give a consumer the settings that it should have."""
-    await ensure_consumer(js, stream_name, consumer)
+    """Give a consumer the settings that it should have; where it began stays as it was, if that can be."""
+    start = (await js.consumer_info(stream_name, consumer.durable)).config.opt_start_seq
+    with contextlib.suppress(ServerError):  # some settings cannot be changed
+        await js.add_consumer(stream_name, consumer_config(consumer, start))
     info = await js.consumer_info(stream_name, consumer.durable)
     if drifted(info.config, consumer, last_sequence):
         await replace_consumer(js, stream_name, consumer, info)

@@ -45,7 +45,9 @@ class Aside:
 
     async def put(self, message: Msg, code: DeadLetterCode, reason: str) -> None:
         """Report a message and have it never delivered again; it comes again when the report is not confirmed."""
-        letter = dead_letter(delivered(message), code, reason, SERVICE, self._clock.now())
+        letter = dead_letter(
+            delivered(message), code, reason, SERVICE, self._clock.now(), self._publisher.limit
+        )
         report = Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
         log.error("message_put_aside", subject=message.subject, code=code.value, reason=reason)
         claim = Claim(message)

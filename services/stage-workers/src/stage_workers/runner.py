@@ -218,7 +218,9 @@ class Runner:
             worker=WORKER,
         )
         subject = subjects.result(command.job_id, command.stage)
-        message = Outgoing(subject, fitting(result), f"{_number(command)}/{claim.message_id[0]}")
+        message = Outgoing(
+            subject, fitting(result, self._publisher.limit), f"{_number(command)}/{claim.message_id[0]}"
+        )
         pause = FIRST_PAUSE
         while not await self._publisher.publish_all([message]):
             await asyncio.sleep(pause)
