@@ -21,12 +21,29 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::
 UPDATE gateway.submissions AS s SET taken_at = now()
 FROM api.jobs AS j WHERE s.taken_at IS NULL AND j.job_id = s.job_id;
 
+-- name: mark_deleted
+-- Submissions that the orchestrator had, while nobody here looked.
+UPDATE gateway.submissions AS s SET taken_at = d.deleted_at
+FROM api.deleted_jobs AS d WHERE s.taken_at IS NULL AND d.job_id = s.job_id;
+
+-- name: mark_refused
+-- Submissions that the orchestrator put aside: shown as failed from now on.
+UPDATE gateway.submissions AS s SET refused_at = r.at, job = s.job::jsonb || jsonb_build_object(
+    'state', 'failed', 'finished_at', r.at, 'error_code', r.code, 'error', 'the submission was refused: ' || r.reason
+)
+FROM api.refused_submissions AS r
+WHERE s.taken_at IS NULL AND s.refused_at IS NULL AND r.job_id = s.job_id::text
+    AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id);
+
 -- name: untaken
 -- Submissions whose command should have arrived long ago; each time the next try waits longer.
 UPDATE gateway.submissions SET sent_at = now(), sends = sends + 1
 WHERE job_id IN (
-    SELECT job_id FROM gateway.submissions
-    WHERE taken_at IS NULL AND sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+    SELECT job_id FROM gateway.submissions AS s
+    WHERE taken_at IS NULL AND refused_at IS NULL AND sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+        AND NOT EXISTS (SELECT FROM api.deleted_jobs AS d WHERE d.job_id = s.job_id)
+        AND NOT EXISTS (SELECT FROM api.refused_submissions AS r WHERE r.job_id = s.job_id::text)
     LIMIT 200 FOR UPDATE SKIP LOCKED
 )
 RETURNING command, sends;
@@ -57,9 +74,9 @@ DELETE FROM gateway.commands WHERE message_id IN (
 );
 
 -- name: gone
--- Submissions older than $1 whose jobs the orchestrator had and has deleted: their files are left to delete.
+-- Submissions older than $1 whose jobs the orchestrator had and has deleted, or refused: their files are left to delete.
 SELECT s.job_id::text FROM gateway.submissions AS s
-WHERE s.created_at < $1 AND s.taken_at IS NOT NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+WHERE s.created_at < $1 AND coalesce(s.taken_at, s.refused_at) IS NOT NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 LIMIT 200;
 
 -- name: delete_submissions
@@ -91,7 +108,7 @@ SELECT every.* FROM (
     ) AS j
     UNION ALL
     SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
-    WHERE s.tenant = $1 AND s.taken_at IS NULL AND 'pending' = ANY($2)
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.job ->> 'state' = ANY($2::text[])
         AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every
 ORDER BY created_at DESC, job_id LIMIT $3 OFFSET $4;
@@ -113,8 +130,8 @@ ORDER BY created_at DESC, job_id LIMIT $3 OFFSET $4;
 SELECT state, count(*)::int AS jobs FROM (
     SELECT state FROM api.jobs WHERE tenant = $1 AND state = ANY($2::text[])
     UNION ALL
-    SELECT 'pending' FROM gateway.submissions AS s
-    WHERE s.tenant = $1 AND s.taken_at IS NULL AND 'pending' = ANY($2)
+    SELECT s.job ->> 'state' FROM gateway.submissions AS s
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.job ->> 'state' = ANY($2::text[])
         AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every
 GROUP BY state;
@@ -124,7 +141,7 @@ GROUP BY state;
 SELECT state, count(*)::int AS jobs FROM (
     SELECT state FROM api.jobs WHERE tenant = $1 AND batch_id = $3
     UNION ALL
-    SELECT 'pending' FROM gateway.submissions AS s
+    SELECT s.job ->> 'state' FROM gateway.submissions AS s
     WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.batch_id = $3
         AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every

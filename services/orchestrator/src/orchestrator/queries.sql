@@ -19,14 +19,15 @@ SELECT docs, clock_timestamp() AS now FROM (SELECT coalesce(array_agg(doc::text)
 INSERT INTO jobs.jobs (
     job_id, state, queued_at, started_at, finished_at, deadline_at, wake_at, eta_at, run, round, seq, current_stage,
     stages_completed, progress_percent, quality_score, error, error_code, error_stage, doc,
-    tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at, request
+    tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at, request,
+    pipeline_version, total_stages
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
     $7::timestamptz[], $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::text[], $13::int[], $14::int[],
     $15::float8[], $16::text[], $17::text[], $18::text[], $19::json[],
     $20::text[], $21::text[], $22::int[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[],
-    $28::timestamptz[], $29::json[]
+    $28::timestamptz[], $29::json[], $30::int[], $31::int[]
 );
 
 -- name: update_jobs
@@ -117,24 +118,41 @@ SELECT pg_advisory_xact_lock(7236830163);
 SELECT tenant, count(*)::int AS running FROM jobs.jobs WHERE state = 'running' GROUP BY tenant;
 
 -- name: candidates
--- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots.
+-- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots. Of the
+-- pipeline versions $2: others' jobs at the head of the queue must not hold up those behind them.
 SELECT c.job_id::text, c.tenant, c.priority, c.queued_at
 FROM (SELECT DISTINCT tenant, priority FROM jobs.jobs WHERE state = 'pending') AS lane
 CROSS JOIN LATERAL (
     SELECT job_id, tenant, priority, queued_at FROM jobs.jobs
     WHERE state = 'pending' AND tenant = lane.tenant AND priority = lane.priority
+        AND pipeline_version = ANY($2::int[])
     ORDER BY queued_at LIMIT $1
 ) AS c;
 
+-- name: pending_job
+-- A job that could not be admitted, with what its columns tell.
+SELECT
+    job_id::text, tenant, batch_id, priority, primary_keyword, created_at, queued_at, started_at, run, seq, doc, request
+FROM jobs.jobs WHERE job_id = $1::uuid;
+
 -- name: due
 -- Running jobs with a deadline or a retry that has come.
-SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 200;
+SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 AND pipeline_version = ANY($2::int[])
+ORDER BY wake_at LIMIT 200;
 
 -- name: delete_finished
--- Jobs that ended before $1, a few at a time so that locks stay short.
-DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
-    SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
-));
+-- Jobs that ended before $1, a few at a time so that locks stay short; what is left says that there was such a job.
+WITH gone AS (
+    DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
+        SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
+    )) RETURNING job_id
+)
+INSERT INTO jobs.deleted_jobs (job_id) SELECT job_id FROM gone
+ON CONFLICT (job_id) DO UPDATE SET deleted_at = excluded.deleted_at;
+
+-- name: forget_deleted
+-- Jobs that were deleted before $1.
+DELETE FROM jobs.deleted_jobs WHERE deleted_at < $1;
 
 -- name: record_durations
 -- Median and 90th percentile of the latest 200 successful attempts at each of the stages $1.
@@ -165,6 +183,7 @@ SELECT stage, median_seconds FROM jobs.stage_durations;
 SELECT r.job_id::text, r.stage, r.run, r.round, r.attempt
 FROM jobs.stage_runs AS r JOIN jobs.jobs AS j USING (job_id)
 WHERE r.status = 'running' AND j.state = 'running' AND r.started_at < now() - make_interval(secs => $1)
+    AND j.pipeline_version = ANY($2::int[])
 ORDER BY r.started_at;
 
 -- name: unsent
