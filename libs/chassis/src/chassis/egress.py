@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,7 @@ _PUBLIC_V6 = IPv6Network("2000::/3")
 _BLOCKED_V6 = tuple(
     map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
 )
+_HOST = re.compile(rb"[A-Za-z0-9._:-]+")
 _RESOLVERS = ThreadPoolExecutor(16, "resolver")
 
 
@@ -193,9 +195,11 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx. Raises AddressBlocked for an address that hides where it leads, or carries a password."""
+        """See httpx. Raises AddressBlocked for an address that is made to be misread, by people or by parsers."""
         if request.url.userinfo:
             raise AddressBlocked("an address with a user name is not allowed")
+        if not _HOST.fullmatch(request.url.raw_host):
+            raise AddressBlocked("the host has characters that no name has")
         if len(str(request.url)) > LONGEST_URL:
             raise AddressBlocked("the address is too long")
         return await super().handle_async_request(request)
