@@ -195,11 +195,11 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx. Raises AddressBlocked for an address that is made to be misread, by people or by parsers."""
+        """See httpx. Raises AddressBlocked or httpx.InvalidURL for what is made to be misread, by people or parsers."""
         if request.url.userinfo:
             raise AddressBlocked("an address with a user name is not allowed")
         if not _HOST.fullmatch(request.url.raw_host):
-            raise AddressBlocked("the host has characters that no name has")
+            raise httpx.InvalidURL("the host has characters that no name has")
         if len(str(request.url)) > LONGEST_URL:
             raise AddressBlocked("the address is too long")
         return await super().handle_async_request(request)

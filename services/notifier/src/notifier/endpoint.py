@@ -42,6 +42,8 @@ async def post(
         ):
             outcome = _answered(response)
             await _read(response)
+    except httpx.InvalidURL:
+        return Outcome(reason="invalid_url")
     except (httpx.TransportError, TimeoutError, OSError) as error:
         # Once there is a status, the answer is given, whatever becomes of the rest of it.
         return outcome or Outcome(reason=reason_of(error))

@@ -18,8 +18,8 @@ from stage_workers.errors import FetchFailed
 
 TOTAL_SECONDS = 20.0
 """For everything: connecting, redirects, headers, body; unless the caller says otherwise."""
-MOST_BYTES = 2 * 1024 * 1024
-"""Of a decoded body."""
+MOST_BYTES = 5 * 1024 * 1024
+"""Of a decoded body: sitemaps of ordinary sites have so much."""
 MOST_REDIRECTS = 3
 PORTS = frozenset({80, 443, 8443})
 """Of public sites."""
