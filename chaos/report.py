@@ -54,9 +54,9 @@ def markdown(run: Run, evidence: Evidence, broken: Mapping[str, Sequence[str]]) 
     verdict = "every invariant holds" if not any(broken.values()) else "INVARIANTS ARE BROKEN"
     return "\n".join(
         [
-            "# Chaos",
+            f"## Seed {run.seed}",
             "",
-            f"Seed {run.seed}, {run.minutes:g} minutes of faults, quiet {run.quiesce_seconds:.0f} s after them: **{verdict}**.",
+            f"{run.minutes:g} minutes of faults, quiet {run.quiesce_seconds:.0f} s after them: **{verdict}**.",
             f"Run it again with `make chaos CHAOS_SEED={run.seed} CHAOS_MINUTES={run.minutes:g}`.",
             "",
             *_table(("what", "count"), _counts(evidence)),
@@ -144,5 +144,5 @@ def _details(broken: Mapping[str, Sequence[str]]) -> list[str]:
     lines = []
     for name, violations in broken.items():
         if violations:
-            lines += [f"## {name}: {len(violations)}", "", *(f"- {text}" for text in violations[:SHOWN]), ""]
+            lines += [f"### {name}: {len(violations)}", "", *(f"- {text}" for text in violations[:SHOWN]), ""]
     return lines
