@@ -107,7 +107,9 @@ def read_running(data_dir: Path) -> Running | None:
 
 
 def write_running(data_dir: Path, running: Running) -> None:
-    """Write ``running.json``, readable by its owner alone since it holds the database's password."""
+    """Write ``running.json`` at once and whole, readable by its owner alone since it holds the database's password."""
     path = data_dir / "running.json"
-    path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.encode(running))
+    unfinished = path.with_suffix(".new")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(msgspec.json.encode(running))
+    unfinished.replace(path)
