@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from stage_workers.chat import Conversation, Reply
 from stage_workers.tasks import Task
 
 T = TypeVar("T")
@@ -61,6 +62,15 @@ class LanguageModel(Protocol):
 
     async def perform(self, task: Task[T]) -> T:
         """Return the task's result. Raises Transient or Permanent."""
+        ...
+
+
+@runtime_checkable
+class ToolUser(Protocol):
+    """A LanguageModel that can ask for tools: research then follows the model's own questions."""
+
+    async def converse(self, conversation: Conversation) -> Reply:
+        """Return the model's next turn. Raises Transient or Permanent."""
         ...
 
 
