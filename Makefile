@@ -38,10 +38,11 @@ check: setup ## lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## everything CI runs: check, then all tests
+test: check ## everything CI runs: check, all tests, then a minute of faults
 	$(BIN)/pytest -n 4 --dist loadfile
+	$(MAKE) chaos-minute
 
-chaos-minute: setup ## a minute of faults with a fixed seed, as a test
+chaos-minute: setup ## a minute of faults with a fixed seed, as a test of its own: it needs the machine to itself
 	$(BIN)/pytest -m nemesis tests/chaos
 
 bench: setup ## ratios against raw baselines measured in the same run

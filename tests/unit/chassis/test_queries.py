@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.database import Queries
+from chassis.database import Queries, together
 from chassis.errors import QueryError
 
 TEXT = """-- All about pages.
@@ -34,3 +34,22 @@ def test_an_unknown_name_is_named_with_those_there_are() -> None:
 def test_a_name_given_twice_is_an_error() -> None:
     with pytest.raises(QueryError, match="'one' is there twice"):
         Queries("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
+
+
+def test_statements_together_keep_their_parameters_and_return_what_the_last_returns() -> None:
+    sql, parameters = together(
+        [
+            ("UPDATE a SET x = $2 WHERE id = $1;\n", (1, "x")),
+            ("DELETE FROM b WHERE id = $1", (2,)),
+            ("INSERT INTO c SELECT $1, $1 RETURNING id", (3,)),
+        ]
+    )
+    assert sql == (
+        "WITH part_0 AS (UPDATE a SET x = $2 WHERE id = $1), part_1 AS (DELETE FROM b WHERE id = $3)"
+        " INSERT INTO c SELECT $4, $4 RETURNING id"
+    )
+    assert parameters == [1, "x", 2, 3]
+
+
+def test_one_statement_stays_as_it_is() -> None:
+    assert together([("SELECT $1;", (7,))]) == ("SELECT $1", [7])

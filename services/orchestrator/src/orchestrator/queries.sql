@@ -100,9 +100,13 @@ JOIN unnest($2::uuid[], $3::text[], $4::int[]) AS n (job_id, stage, round)
     ON o.job_id = n.job_id AND o.stage = n.stage AND o.round = n.round;
 
 -- name: earlier_articles
--- A tenant's latest articles, to compare a new one with.
-SELECT slug, headline, primary_keyword, job_id::text FROM jobs.results
-WHERE tenant = $1 AND job_id <> $2::uuid ORDER BY created_at DESC LIMIT 200;
+-- The latest $2 articles of each tenant, to compare a new one with.
+SELECT known.tenant, latest.slug, latest.headline, latest.primary_keyword, latest.job_id::text
+FROM unnest($1::text[]) AS known (tenant)
+CROSS JOIN LATERAL (
+    SELECT slug, headline, primary_keyword, job_id FROM jobs.results AS r
+    WHERE r.tenant = known.tenant ORDER BY created_at DESC LIMIT $2
+) AS latest;
 
 -- name: lock_admission
 -- One admission at a time, over all replicas.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +28,9 @@ from orchestrator.schedule import Candidate, pick
 from orchestrator.writes import of_kind, statements
 
 log = logs.get_logger(__name__)
+
+EARLIER_ARTICLES = 200
+"""Of a tenant, at most, that a new article is compared with."""
 
 _payload: msgspec.json.Decoder[Payload] = msgspec.json.Decoder(Payload)
 
@@ -204,15 +208,20 @@ class JobStore:
     async def _earlier(
         self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]
     ) -> dict[str, list[ArticleReference]]:
-        wanting = [
-            job_id
+        """Return for each job that compares with them its tenant's articles; a job that runs again is not its own."""
+        tenants = {
+            job_id: jobs[job_id].tenant
             for job_id, send in sends
             if "earlier_articles" in STAGES[send.stage].input.__struct_fields__
-        ]
+        }
+        if not tenants:
+            return {}
+        latest: defaultdict[str, list[ArticleReference]] = defaultdict(list)
+        known = list(set(tenants.values()))
+        for row in await self._fetch(connection, "earlier_articles", known, EARLIER_ARTICLES):
+            article = dict(row)
+            latest[article.pop("tenant")].append(ArticleReference(**article))
         return {
-            job_id: [
-                ArticleReference(**dict(row))
-                for row in await self._fetch(connection, "earlier_articles", jobs[job_id].tenant, job_id)
-            ]
-            for job_id in wanting
+            job_id: [article for article in latest[tenant] if article.job_id != job_id]
+            for job_id, tenant in tenants.items()
         }
