@@ -18,13 +18,12 @@ from contracts import codec, streams, subjects
 from contracts.commands import JobCancelled
 from contracts.stages import StageId
 from stage_workers.adapters.articles import StoredArticles
-from stage_workers.adapters.cards import CardPainter
-from stage_workers.adapters.extractive import ExtractiveModel
 from stage_workers.adapters.pages import HttpPageFetcher
 from stage_workers.adapters.site_search import SiteSearch
 from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
+from stage_workers.models import open_image_model, open_language_model
 from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
@@ -55,8 +54,8 @@ async def run(
         await ensure_stream(js, streams.DEAD_LETTERS)
         fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
         ports = Ports(
-            model=ExtractiveModel(),
-            images=CardPainter(),
+            model=await open_language_model(settings, stack),
+            images=await open_image_model(settings, stack),
             search=SiteSearch(fetcher),
             fetcher=fetcher,
             store=StoredArticles(objects, settings.public_url),
