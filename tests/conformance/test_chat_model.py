@@ -74,13 +74,16 @@ Made = Callable[..., Any]
 @pytest.fixture(params=["gemini", "openai-compatible"])
 async def make(request: pytest.FixtureRequest, provider: FakeModel) -> AsyncIterator[Made]:
     """Make an adapter for the provider."""
-    made: list[OpenAICompatible] = []
+    made: list[Any] = []
 
     def make(*, model: str = "fake-writer", key: str = KEY, seconds: float = 20, url: str = "") -> Any:
         url = url or provider.url
-        if request.param == "gemini":
-            return Gemini(model, key, url, seconds)
-        made.append(OpenAICompatible(f"{url}/v1/", model, key, seconds))
+        is_gemini = request.param == "gemini"
+        made.append(
+            Gemini(model, key, url, seconds)
+            if is_gemini
+            else OpenAICompatible(f"{url}/v1/", model, key, seconds)
+        )
         return made[-1]
 
     yield make
@@ -167,6 +170,7 @@ async def test_a_late_answer_is_an_answer(model: Any, provider: FakeModel) -> No
     [
         (Fault.RATE_LIMITED, "model_rate_limited"),
         (Fault.SERVER_ERROR, "model_unavailable"),
+        (Fault.OVERLOADED, "model_unavailable"),
         (Fault.CUT, "model_unreachable"),
         (Fault.GARBLED, "model_malformed"),
     ],
@@ -189,8 +193,11 @@ async def test_the_time_to_wait_is_the_provider_s(model: Any, provider: FakeMode
     assert caught.value.after_seconds == 7
 
 
-async def test_a_provider_that_never_answers_is_given_up(make: Made, provider: FakeModel) -> None:
-    provider.faults.append(Fault.HANGING)
+@pytest.mark.parametrize("fault", [Fault.HANGING, Fault.DRIPPING])
+async def test_a_provider_that_never_answers_is_given_up(
+    make: Made, provider: FakeModel, fault: Fault
+) -> None:
+    provider.faults.append(fault)
     with pytest.raises(Transient) as caught:
         await make(seconds=0.4).complete(ASKING)
     assert caught.value.code == "model_timeout"

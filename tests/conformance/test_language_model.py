@@ -81,7 +81,8 @@ async def model(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
         return
     async with serve_fake_model(key="fake-key") as provider:
         if request.param == "gemini":
-            yield WritingModel(Gemini("fake-writer", "fake-key", provider.url))
+            async with Gemini("fake-writer", "fake-key", provider.url) as gemini:
+                yield WritingModel(gemini)
             return
         async with OpenAICompatible(f"{provider.url}/v1", "fake-writer", "fake-key") as chat:
             yield WritingModel(chat)

@@ -42,8 +42,10 @@ class Fault(StrEnum):
 
     RATE_LIMITED = "429 with Retry-After"
     SERVER_ERROR = "500"
+    OVERLOADED = "503"
     SLOW = "answers late"
     HANGING = "never answers"
+    DRIPPING = "the answer comes byte by byte and never ends"
     CUT = "the connection ends in the middle of the answer"
     GARBLED = "200 with a body that is no JSON"
     PROSE = "the model answers with prose instead of JSON"

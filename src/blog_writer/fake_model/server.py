@@ -92,12 +92,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _check(self, wire: ModuleType, model: str, fault: Fault | None) -> None:
         """Raise Refused for what is answered with an error."""
-        if wire.key_of({name.lower(): value for name, value in self.headers.items()}) != self.server.key:
-            raise Refused(401, "API key not valid. Please pass a valid API key.")
+        key = wire.key_of({name.lower(): value for name, value in self.headers.items()})
+        if key != self.server.key:
+            raise Refused(401, f"Incorrect API key provided: {key}")
         if model not in MODELS:
             raise Refused(404, f"models/{model} is not found")
         if fault is Fault.RATE_LIMITED:
             raise Refused(429, "Resource has been exhausted (e.g. check quota).")
+        if fault is Fault.OVERLOADED:
+            raise Refused(503, "The model is overloaded. Please try again later.")
         if fault is Fault.SERVER_ERROR:
             raise Refused(500, "An internal error has occurred.")
 
@@ -121,6 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.HANGING:
             self._hang()
             return
+        if fault is Fault.DRIPPING:
+            self._drip()
+            return
         if fault is Fault.SLOW:
             self.server.stopping.wait(SLOW_SECONDS)
         data = b"{ this is no JSON" if fault is Fault.GARBLED else json.dumps(payload).encode()
@@ -134,6 +140,15 @@ class _Handler(BaseHTTPRequestHandler):
             if readable and not self.connection.recv(1, socket.MSG_PEEK):
                 self.server.hung_up.set()
                 return
+
+    def _drip(self) -> None:
+        """Send an endless answer, a byte now and then, so that no single wait is long."""
+        self._head(200, 1_000_000)
+        try:
+            while not self.server.stopping.wait(0.05):
+                self.wfile.write(b" ")
+        except OSError:
+            self.server.hung_up.set()
 
     def _send(self, status: int, payload: dict[str, Any]) -> None:
         data = json.dumps(payload).encode()

@@ -23,9 +23,8 @@ async def open_language_model(settings: Settings, stack: AsyncExitStack) -> Lang
         return ExtractiveModel()
     if settings.language_model == "gemini":
         endpoint = settings.model_url or None
-        return WritingModel(
-            Gemini(settings.model or GEMINI, _google_key(settings), endpoint, settings.model_seconds)
-        )
+        gemini = Gemini(settings.model or GEMINI, _google_key(settings), endpoint, settings.model_seconds)
+        return WritingModel(await stack.enter_async_context(gemini))
     chat = OpenAICompatible(settings.model_url, settings.model, settings.model_key, settings.model_seconds)
     return WritingModel(await stack.enter_async_context(chat))
 

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import warnings
 from functools import partial
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from chassis.clock import SystemClock
 from chassis.errors import SettingsError
@@ -48,6 +49,15 @@ class Gemini:
         self._clock = SystemClock()
         options = {"api_endpoint": endpoint.rstrip("/")} if endpoint else {}
         self._genai.configure(api_key=key, transport="rest", client_options=options)
+        self._client = _client()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.transport.close()
 
     @property
     def name(self) -> str:
@@ -135,6 +145,13 @@ def _library() -> Any:
             "BLOG_WRITER_LANGUAGE_MODEL: gemini needs the package blog-writer-stage-workers[gemini]"
         ) from error
     return google.generativeai
+
+
+def _client() -> Any:
+    """Return the library's client for what was configured, which all its models share."""
+    from google.generativeai.client import get_default_generative_client  # noqa: PLC0415  only when chosen
+
+    return get_default_generative_client()
 
 
 def _config(protos: Any, conversation: Conversation) -> dict[str, Any]:
