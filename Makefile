@@ -53,7 +53,7 @@ bench-peers: setup ## the same no-op workflow on four peer systems, in one run
 
 CHAOS_MINUTES ?= 3
 CHAOS_SEED ?= 1
-chaos: setup ## inject faults for CHAOS_MINUTES (3), seed CHAOS_SEED, and prove that nothing is lost
+chaos: setup ## inject faults for CHAOS_MINUTES (3) with each seed of CHAOS_SEED, and prove that nothing is lost
 	$(BIN)/python -m chaos --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED) --report docs/chaos.md
 
 .PHONY: chaos-minute help setup lock demo up fmt check test bench bench-peers chaos

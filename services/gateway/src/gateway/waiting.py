@@ -81,6 +81,7 @@ class Waiting:
         Progress comes between them, and heartbeats when nothing else does.
         """
         quiet = 0.0
+        look = True  # at the job itself: an event may have told its end before, or it may have been deleted
         with self._feed.listen(job_id) as listener:
             while not listener.closed:
                 rows = await self._store.next_events(DEFAULT_TENANT, job_id, after)
@@ -89,14 +90,17 @@ class Waiting:
                     after = row["seq"]
                 if len(rows) == PAGE:
                     continue
-                if (not rows or rows[-1]["type"] in TERMINAL_EVENTS) and await self._over(job_id, after):
+                if rows:
+                    look = rows[-1]["type"] in TERMINAL_EVENTS
+                if look and await self._over(job_id, after):
                     return
+                look = False
                 progress = await listener.wait(POLL_SECONDS)
                 for body in progress:
                     yield StreamEvent("stage_progress", body.decode())
                 quiet = 0.0 if rows or progress else quiet + POLL_SECONDS
                 if quiet >= HEARTBEAT_SECONDS:
-                    quiet = 0.0
+                    quiet, look = 0.0, True
                     yield StreamEvent("", "")
 
     async def _over(self, job_id: str, after: int) -> bool:

@@ -13,9 +13,11 @@ from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
+from chassis.egress import networks
 from chassis.errors import MigrationError
 from chassis.http import operations
 from chassis.lifecycle import every, until
+from chassis.migrate import check_migrated
 from contracts.streams import DEAD_LETTERS, EVENTS
 from notifier.consumers import ensure_consumer, pace, subscribe
 from notifier.endpoint import new_client
@@ -26,9 +28,15 @@ from notifier.store import DeliveryStore
 
 log = logs.get_logger(__name__)
 
+MIGRATE = "run 'blog-writer migrate' first"
+
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Deliver webhooks until ``stop`` is set. Raises ServerUnreachable or MigrationError when it cannot start."""
+    """Deliver webhooks until ``stop`` is set.
+
+    Raises SettingsError, ServerUnreachable or MigrationError when it cannot start.
+    """
+    allowed = networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS")
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(settings.database_url, name="notifier")
         stack.push_async_callback(close, pool)
@@ -39,7 +47,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         js = client.jetstream()
         await ensure_stream(js, EVENTS)
         await ensure_stream(js, DEAD_LETTERS)
-        http = await stack.enter_async_context(new_client())
+        http = await stack.enter_async_context(new_client(allowed))
         store = DeliveryStore(pool)
         wake = asyncio.Event()
         clock = SystemClock()
@@ -67,8 +75,6 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
 
 
 async def _check_schema(pool: asyncpg.Pool) -> None:
-    for table, schema in (("api.jobs", "jobs"), ("notifier.deliveries", "notifier")):
-        if await pool.fetchval("SELECT to_regclass($1)", table) is None:
-            raise MigrationError(
-                f"DATABASE_URL: the database has no schema '{schema}'; run 'blog-writer migrate' first"
-            )
+    if await pool.fetchval("SELECT to_regclass('api.jobs')") is None:
+        raise MigrationError(f"DATABASE_URL: the database has no schema 'jobs'; {MIGRATE}")
+    await check_migrated(pool, "notifier", "notifier", MIGRATE)

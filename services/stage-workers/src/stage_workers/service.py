@@ -11,6 +11,7 @@ from faststream.nats import NatsBroker, NatsMessage
 from chassis import logs
 from chassis.broker import connect, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.clock import SystemClock
+from chassis.egress import networks
 from chassis.http import operations
 from chassis.lifecycle import until
 from chassis.objects import ObjectStore
@@ -23,6 +24,7 @@ from stage_workers.adapters.site_search import SiteSearch
 from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
+from stage_workers.hand_backs import HandBacks
 from stage_workers.models import open_image_model, open_language_model
 from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
@@ -43,6 +45,7 @@ async def run(
     ``registry`` is another pipeline's stages: fault tests and benchmarks put theirs here, and use the rest as it is.
     """
     stages = chosen_stages(settings.stages)
+    allowed = networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS")
     async with AsyncExitStack() as stack:
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         closed = asyncio.Event()
@@ -52,7 +55,9 @@ async def run(
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
         await ensure_stream(js, streams.DEAD_LETTERS)
-        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
+        fetcher = await stack.enter_async_context(
+            HttpPageFetcher(settings.user_agent, settings.page_seconds, allowed)
+        )
         ports = Ports(
             model=await open_language_model(settings, stack),
             images=await open_image_model(settings, stack),
@@ -61,8 +66,9 @@ async def run(
             store=StoredArticles(objects, settings.public_url),
         )
         clock = SystemClock()
-        attempts = Attempts(registry, ports, Payloads(objects), await open_bucket(js), client, clock)
-        runner = Runner(client, attempts, stages, settings.stage_slots, clock)
+        bucket = await open_bucket(js)
+        attempts = Attempts(registry, ports, Payloads(objects), bucket, client, clock)
+        runner = Runner(client, attempts, HandBacks(bucket), stages, settings.stage_slots, clock)
         broker = _control(settings, runner, closed)
         stack.push_async_callback(stop_broker, broker)
         await broker.start()
