@@ -101,10 +101,10 @@ JOIN unnest($2::uuid[], $3::text[], $4::int[]) AS n (job_id, stage, round)
 
 -- name: earlier_articles
 -- The latest $2 articles of each tenant, to compare a new one with.
-SELECT known.tenant, latest.slug, latest.headline, latest.primary_keyword, latest.job_id::text
+SELECT known.tenant, latest.slug, latest.headline, latest.primary_keyword, latest.job_id::text, latest.fingerprint
 FROM unnest($1::text[]) AS known (tenant)
 CROSS JOIN LATERAL (
-    SELECT slug, headline, primary_keyword, job_id FROM jobs.results AS r
+    SELECT slug, headline, primary_keyword, job_id, fingerprint FROM jobs.results AS r
     WHERE r.tenant = known.tenant ORDER BY created_at DESC LIMIT $2
 ) AS latest;
 
