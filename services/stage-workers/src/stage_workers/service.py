@@ -17,6 +17,7 @@ from chassis.objects import ObjectStore
 from contracts import codec, streams, subjects
 from contracts.commands import JobCancelled
 from contracts.stages import StageId
+from stage_workers import markets
 from stage_workers.adapters.articles import StoredArticles
 from stage_workers.adapters.cards import CardPainter
 from stage_workers.adapters.extractive import ExtractiveModel
@@ -25,6 +26,7 @@ from stage_workers.adapters.site_search import SiteSearch
 from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
+from stage_workers.gates import phrases
 from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
@@ -44,6 +46,8 @@ async def run(
     ``registry`` is another pipeline's stages: fault tests and benchmarks put theirs here, and use the rest as it is.
     """
     stages = chosen_stages(settings.stages)
+    markets.check()
+    phrases.files()
     async with AsyncExitStack() as stack:
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         closed = asyncio.Event()

@@ -12,6 +12,7 @@ from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.retelling import without_retelling
 from stage_workers.extractive.topics import Topic, gather, is_covered, sentences
 from stage_workers.extractive.unwanted import fit_topics, unfit, unfit_sentences
+from stage_workers.markets import choose
 from stage_workers.site.competitors import of_company
 from stage_workers.tasks import WriteDraft
 from stage_workers.wording import plain, word_count
@@ -26,7 +27,9 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     chosen = choices(task.rounds)
     keyword, language = task.request.primary_keyword, task.brief.language
     is_unfit = unfit(language, of_company(task.company))
-    topics = fit_topics(gather(task.sources, keyword, language, task.company), language, is_unfit)
+    authorities = choose(language, task.brief.country).market.authorities
+    topics = gather(task.sources, keyword, language, task.company, authorities)
+    topics = fit_topics(topics, language, is_unfit)
     _check_material(topics, keyword, language)
     avoided = (*_avoided(topics, language, chosen.avoid), *unfit_sentences(topics, language, is_unfit))
     ledger = Ledger(avoided, chosen.likeness)

@@ -51,6 +51,7 @@ def _edition(inp: PublishInput, ctx: StageContext) -> Edition:
         company_url=inp.company.url,
         published_at=ctx.started_at,
         index=inp.request.index,
+        country=inp.request.country,
     )
 
 

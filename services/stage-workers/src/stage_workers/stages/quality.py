@@ -5,7 +5,7 @@ from __future__ import annotations
 from contracts.articles import Draft, Finding, ScorePart
 from contracts.results import Verdict
 from contracts.stages import QualityInput, QualityOutput
-from stage_workers import scoring
+from stage_workers import markets, scoring
 from stage_workers.assembly import assemble
 from stage_workers.gates import findings
 from stage_workers.outcome import Done, Outcome
@@ -23,7 +23,8 @@ MOST_CHANGES, LONGEST_CHANGE = 10, 200
 async def run(inp: QualityInput, ctx: StageContext) -> Outcome[QualityOutput]:
     """Return the assembled article with the gate's word on it."""
     article = assemble(inp)
-    material = gathered(article, inp.request, inp.company, inp.research.sources)
+    market = markets.choose(inp.request.language, inp.request.country).market
+    material = gathered(article, inp.request, inp.company, inp.research.sources, market.authorities)
     parts = scoring.score(material)
     found = (*findings(material), *_weaknesses(parts))[:MOST_FINDINGS]
     score = scoring.total(parts)
