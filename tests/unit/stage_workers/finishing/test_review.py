@@ -127,7 +127,7 @@ async def test_an_article_that_is_there_already_is_found(make, others):
 async def test_another_article_is_no_duplicate(make, others):
     output = await reviewed(make, **others)
     assert not output.is_potential_duplicate
-    assert 0 < output.similarity_score < review.DUPLICATE
+    assert 0 < output.similarity_score < DUPLICATE
 
 
 async def test_the_most_similar_of_many_is_named(make):

@@ -12,7 +12,8 @@ from stage_workers.keywords import words
 
 MOST_WORDS = 120
 """Of a page that can be an error page: an article on missing pages has more to say."""
-_BEGINNING = 200
+_LONGEST_TITLE = 8
+"""Words of a line that can be an error's heading."""
 
 
 class Marks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,7 +27,8 @@ def is_error_page(title: str, text: str) -> bool:
     """Whether a short page has an error's title or first heading, or says that what was asked for is not there."""
     if len(words(text)) > MOST_WORDS:
         return False
-    beginnings = (_plain(title), _plain(text.strip().partition("\n")[0])[:_BEGINNING])
+    lines = (title, text.strip().partition("\n")[0])
+    beginnings = [_plain(line) for line in lines if len(words(line)) <= _LONGEST_TITLE]
     folded = _plain(text)
     marks = _marks()
     return any(_holds(beginning, mark) for beginning in beginnings for mark in marks.titles) or any(
