@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import accept, admission, fanout, footprint, loop, status
+from bench import accept, admission, cancel, fanout, footprint, growth, loop, memory, status
 from bench.machine import facts
 from bench.measure import table
 
@@ -18,8 +18,13 @@ ROWS = {
     "loop": loop.measure,
     "status": status.measure,
     "events": fanout.measure,
+    "fan-out": fanout.measure_many,
+    "cancel": cancel.measure,
     "admission": admission.measure,
     "footprint": footprint.measure,
+    "memory": memory.measure,
+    "growth": growth.measure,
+    "replicas": growth.measure_replicas,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from nats.aio.msg import Msg
@@ -22,6 +22,7 @@ from contracts.stages import StageId
 from orchestrator.messages import event_message
 
 CLIENTS = 200
+MANY_CLIENTS = 1000
 EVENTS = 20
 """In each turn and way of following."""
 ARRIVE_SECONDS = 30.0
@@ -36,6 +37,8 @@ class Arrivals:
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.last: list[float] = []
+        """Of each event, when it had come to all."""
         self._sent = 0.0
         self._missing = 0
         self._all = asyncio.Event()
@@ -50,6 +53,7 @@ class Arrivals:
         self.seconds.append(time.perf_counter() - self._sent)
         self._missing -= 1
         if self._missing == 0:
+            self.last.append(self.seconds[-1])
             self._all.set()
 
     async def complete(self) -> None:
@@ -72,7 +76,7 @@ class OurEvents:
     async def followed(self, jobs: Sequence[str]) -> AsyncIterator[None]:
         """Connect a client for each of the jobs, which may be the same one again."""
         self.arrivals = Arrivals()
-        opened = [await self._open(job) for job in jobs]
+        opened = await asyncio.gather(*map(self._open, jobs))
         tasks = [asyncio.create_task(self._read(reader)) for reader, _ in opened]
         try:
             yield
@@ -118,8 +122,8 @@ class OurEvents:
         await self.arrivals.complete()
 
 
-async def _raw(s: Servers, receivers: int) -> list[float]:
-    """Return latencies of events on one subject of plain NATS."""
+async def _raw(s: Servers, receivers: int) -> Arrivals:
+    """Return the arrivals of events on one subject of plain NATS."""
     arrivals = Arrivals()
     subject = f"bench.{uuid.uuid4().hex}"
 
@@ -134,13 +138,24 @@ async def _raw(s: Servers, receivers: int) -> list[float]:
         await arrivals.complete()
     for subscription in subscriptions:
         await subscription.unsubscribe()
-    return arrivals.seconds
+    return arrivals
 
 
 async def measure(rounds: int) -> list[Line]:
-    """Return the row."""
+    """Return the row with a moderate number of clients: when an event came to each."""
+    return await _measure("events", CLIENTS, lambda arrivals: arrivals.seconds, rounds)
+
+
+async def measure_many(rounds: int) -> list[Line]:
+    """Return the row with many clients: when an event had come to the last one."""
+    return await _measure("fan-out", MANY_CLIENTS, lambda arrivals: arrivals.last, rounds)
+
+
+async def _measure(
+    row: str, clients: int, times: Callable[[Arrivals], list[float]], rounds: int
+) -> list[Line]:
     async with servers() as s:
-        await s.pool.execute(PENDING_JOBS, CLIENTS, 1)
+        await s.pool.execute(PENDING_JOBS, clients, 1)
         await s.pool.execute("UPDATE jobs.jobs SET state = 'running', started_at = now()")
         jobs = [row["id"] for row in await s.pool.fetch("SELECT job_id::text AS id FROM jobs.jobs")]
         async with http_server(s, "gateway") as port:
@@ -150,14 +165,14 @@ async def measure(rounds: int) -> list[Line]:
                 async with events.followed(jobs):
                     for job in jobs[:EVENTS]:
                         await events.emit(job, 1)
-                own = latencies(events.arrivals.seconds, "own job")
-                async with events.followed([jobs[0]] * CLIENTS):
+                own = latencies(times(events.arrivals), "own job")
+                async with events.followed([jobs[0]] * clients):
                     for _ in range(EVENTS):
-                        await events.emit(jobs[0], CLIENTS)
-                return {**own, **latencies(events.arrivals.seconds, "one job for all")}
+                        await events.emit(jobs[0], clients)
+                return {**own, **latencies(times(events.arrivals), "one job for all")}
 
             async def raw() -> Measured:
-                own = latencies(await _raw(s, 1), "own job")
-                return {**own, **latencies(await _raw(s, CLIENTS), "one job for all")}
+                own = latencies(times(await _raw(s, 1)), "own job")
+                return {**own, **latencies(times(await _raw(s, clients)), "one job for all")}
 
-            return await side_by_side("events", ours, {"raw NATS publish": raw}, rounds)
+            return await side_by_side(row, ours, {"raw NATS publish": raw}, rounds)

@@ -30,19 +30,28 @@ class Line(msgspec.Struct, frozen=True):
 
 
 async def side_by_side(row: str, ours: Side, baselines: Mapping[str, Side], rounds: int) -> list[Line]:
-    """Measure all sides in every round, the first one in turn, and return a line per metric and baseline."""
-    sides = {"": ours, **baselines}
+    """Measure all sides in every round, and return a line per metric and baseline."""
+    taken = await in_turn({"": ours, **baselines}, rounds)
+    return [one for name in baselines for one in compared(row, name, taken[""], taken[name])]
+
+
+async def in_turn(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Measured]]:
+    """Measure all sides in every round, a different one first each time."""
     taken: dict[str, list[Measured]] = {name: [] for name in sides}
     names = list(sides)
     for number in range(rounds):
         start = number % len(names)
         for name in names[start:] + names[:start]:
             taken[name].append(await sides[name]())
+    return taken
+
+
+def compared(row: str, baseline: str, ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[Line]:
+    """Return a line for each metric that both sides have."""
     return [
-        line(row, metric, name, [one[metric] for one in taken[""]], [one[metric] for one in taken[name]])
-        for name in baselines
-        for metric in taken[name][0]
-        if metric in taken[""][0]
+        line(row, metric, baseline, [one[metric] for one in ours], [one[metric] for one in theirs])
+        for metric in theirs[0]
+        if metric in ours[0]
     ]
 
 

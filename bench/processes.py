@@ -87,11 +87,12 @@ async def http_server(servers: Servers, module: str) -> AsyncIterator[int]:
     """Run a module that serves HTTP on ``BLOG_WRITER_PORT``; yield its port once it answers."""
     port = free_port()
     async with process(servers.folder, module, {**servers.environment, "BLOG_WRITER_PORT": str(port)}):
-        await _answers(port)
+        await answers(port)
         yield port
 
 
-async def _answers(port: int) -> None:
+async def answers(port: int) -> None:
+    """Return once something listens on the port."""
     async with asyncio.timeout(START_SECONDS):
         while True:
             try:

@@ -35,12 +35,13 @@ class Supervised:
         journal: Journal,
     ) -> None:
         self.name = name
+        self.module = module
+        """What the next start runs."""
         self.once: dict[str, str] = {}
         """Environment of the next start only."""
         self.starts = 0
         self.exits = 0
         self.last_code = 0
-        self._command = [sys.executable, "-m", module]
         self._environment = {**_inherited(), **environment}
         self._ready_url = ready_url
         self._journal = journal
@@ -49,7 +50,8 @@ class Supervised:
 
     def start(self) -> None:
         """Start it; call this from the main thread, with which it ends."""
-        self._child.start(self._command, env={**self._environment, **self.once}, cwd=ROOT)
+        command = [sys.executable, "-m", self.module]
+        self._child.start(command, env={**self._environment, **self.once}, cwd=ROOT)
         self.once = {}
         self.starts += 1
 

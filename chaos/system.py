@@ -68,6 +68,8 @@ class System:
         self.callbacks: list[str] = []
         self.processes: dict[str, Supervised] = {}
         self.gateway_url = ""
+        self.urls: dict[str, str] = {}
+        """Where each process answers, by its name."""
         self.http = httpx.AsyncClient(trust_env=False)
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -101,10 +103,10 @@ class System:
         if f"{place}-postgres" in self.edges:
             proxy = await self.edges[f"{place}-postgres"].listen(self.postgres.port)
             environment["DATABASE_URL"] = self.postgres.url.replace(f":{self.postgres.port}/", f":{proxy}/")
-        if name == "gateway":
-            self.gateway_url = f"http://127.0.0.1:{port}"
-        ready = f"http://127.0.0.1:{port}/ready"
-        return Supervised(name, module, environment, ready, self.folder, self.journal)
+        self.urls[name] = f"http://127.0.0.1:{port}"
+        if place == "gateway":
+            self.gateway_url = self.urls[name]
+        return Supervised(name, module, environment, f"{self.urls[name]}/ready", self.folder, self.journal)
 
     def _fixed(self) -> dict[str, str]:
         return {

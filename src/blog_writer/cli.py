@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,24 @@ app = typer.Typer(
 app.add_typer(dead_letters.app, name="dead-letters")
 console = Console()
 errors = Console(stderr=True)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end, when it is asked for."""
+    if wanted:
+        console.print(metadata.version("blog-writer"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Take the options that go before a command."""
+
 
 UrlOption = Annotated[
     str | None,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import msgspec
 
 from chassis.errors import SettingsError
+from chassis.settings import variables
 
 
 class UpSettings(msgspec.Struct, frozen=True):
@@ -81,6 +83,21 @@ def service_environment(
         "BLOG_WRITER_PORT": running.url.rsplit(":", 1)[1],
     }
     return defaults | {name: value for name, value in environment.items() if value} | fixed
+
+
+OTHER_VARIABLES = frozenset(
+    ("BLOG_WRITER_URL", "BLOG_WRITER_CRASH_POINT", "BLOG_WRITER_CLOCK_OFFSET_SECONDS")
+)
+"""Read by the command line and by fault tests, not by a service."""
+
+
+def unknown_variables(
+    environment: Mapping[str, str], kinds: Iterable[type[msgspec.Struct]]
+) -> dict[str, str | None]:
+    """Return the variables with our prefix that nothing reads, each with the known one it may be meant for."""
+    known = OTHER_VARIABLES.union(*(variables(kind).values() for kind in kinds))
+    strangers = sorted(name for name in environment if name.startswith("BLOG_WRITER_") and name not in known)
+    return {name: next(iter(get_close_matches(name, known, 1, 0.85)), None) for name in strangers}
 
 
 def read_running(data_dir: Path) -> Running | None:

@@ -26,7 +26,13 @@ import stage_workers.settings
 from blog_writer import embedded
 from blog_writer.errors import CommandError, ServiceStopped
 from blog_writer.migrations import migrate_all
-from blog_writer.settings import Running, UpSettings, service_environment, write_running
+from blog_writer.settings import (
+    Running,
+    UpSettings,
+    service_environment,
+    unknown_variables,
+    write_running,
+)
 from chassis import logs
 from chassis.settings import load
 from chassis.watchdog import watch_loop
@@ -114,6 +120,17 @@ async def _ended(name: str, task: asyncio.Task[None]) -> None:
     raise ServiceStopped(f"service {name} ended by itself")
 
 
+def _check(settings: UpSettings, environment: Mapping[str, str], data_dir: Path, port: int) -> None:
+    """Raise SettingsError for what a service would refuse before anything is started, and tell of misspelt names."""
+    kinds = [entry.settings for entry in SERVICES]
+    for name, meant in unknown_variables(environment, [UpSettings, *kinds]).items():
+        log.warning("setting_unknown", variable=name, did_you_mean=meant)
+    servers_to_come = Running(f"http://{settings.host}:{port}", "later", "later", os.getpid())
+    service_env = service_environment(environment, settings, running=servers_to_come, data_dir=data_dir)
+    for kind in kinds:
+        load(kind, service_env)
+
+
 @asynccontextmanager
 async def system(
     settings: UpSettings, environment: Mapping[str, str]
@@ -121,6 +138,7 @@ async def system(
     """Run the whole system; yield where it is and its services' tasks, which all run until the context ends."""
     data_dir = settings.data_folder()
     port = choose_port(settings.host, settings.port)
+    _check(settings, environment, data_dir, port)
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(data_dir))
         database_url, nats_url = await stack.enter_async_context(servers(settings, data_dir))

@@ -29,7 +29,7 @@ from contracts.stages import StageId
 from gateway import problems
 from gateway.app import create_app
 from gateway.feed import Feed
-from orchestrator.pipeline import PIPELINE
+from orchestrator.pipeline import PIPELINES, latest_version
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -223,7 +223,8 @@ def test_the_architecture_page_shows_the_pipeline_as_it_is() -> None:
     table = rows(section(read("docs/architecture.md"), "## The pipeline"))
     shown = {row[0]: (row[1], _needs(row[2])) for row in table}
     assert shown == {
-        stage.value: (stage.field, {other.value for other in PIPELINE[stage].needs}) for stage in StageId
+        stage.value: (stage.field, {other.value for other in PIPELINES[latest_version()][stage].needs})
+        for stage in StageId
     }
 
 

@@ -29,7 +29,7 @@ from contracts.stages import STAGES, StageId, reads
 from orchestrator.job import Job, StageRecord, StageStatus
 from orchestrator.messages import Material, event_message, stage_message
 from orchestrator.pipeline import MAX_ROUNDS
-from orchestrator.step import command
+from orchestrator.step import Step, command
 
 NOW = datetime(2026, 1, 4, 10, 0, 0, 123456, tzinfo=UTC)
 JOB_ID = new_job_id()
@@ -89,7 +89,14 @@ def running_job() -> Job:
         deadline_at=NOW + timedelta(hours=1),
         stages=dict.fromkeys(StageId, record),
         rounds=tuple(
-            RoundReport(round=number + 1, score=74.123, passed=True, findings=FINDINGS, chosen=True)
+            RoundReport(
+                round=number + 1,
+                score=74.123,
+                passed=True,
+                findings=FINDINGS,
+                chosen=True,
+                changes=("c" * 200,) * 10,
+            )
             for number in range(MAX_ROUNDS)
         ),
     )
@@ -104,7 +111,9 @@ def largest_command(stage: StageId) -> Outgoing:
         },
         earlier={JOB_ID: largest_earlier_articles()},
     )
-    return stage_message(job, command(job, stage, job.stages[stage], repeated=True), material, "r" * 40)
+    return stage_message(
+        job, command(Step(job, NOW), stage, job.stages[stage], repeated=True), material, "r" * 40
+    )
 
 
 @pytest.mark.parametrize("stage", StageId)

@@ -6,26 +6,48 @@ import importlib
 import inspect
 from typing import get_args, get_type_hints
 
+import msgspec
 import pytest
 
-from contracts.stages import STAGES, StageId, reads
-from orchestrator.pipeline import PIPELINE, ROUND_STAGES
+from contracts.stages import PIPELINE_VERSION, STAGES, StageId, reads
+from orchestrator.pipeline import PIPELINES, latest_version, round_stages
 from stage_workers.registry import REGISTRY
 
+every_version = pytest.mark.parametrize("version", PIPELINES)
 
-def before(stage: StageId) -> set[StageId]:
+
+def before(version: int, stage: StageId) -> set[StageId]:
     """All stages that are done when ``stage`` starts."""
-    needed = set(PIPELINE[stage].needs)
-    return needed.union(*(before(other) for other in needed))
+    needed = set(PIPELINES[version][stage].needs)
+    return needed.union(*(before(version, other) for other in needed))
 
 
-def test_every_stage_has_a_type_a_function_and_a_line_in_the_table() -> None:
-    assert list(STAGES) == list(REGISTRY) == list(PIPELINE) == list(StageId)
+def test_every_stage_has_a_type_and_a_function() -> None:
+    assert list(STAGES) == list(REGISTRY) == list(StageId)
 
 
-@pytest.mark.parametrize("stage", StageId)
-def test_a_stage_reads_only_what_is_done_before_it(stage: StageId) -> None:
-    assert set(reads(stage)) <= before(stage)
+def test_new_jobs_get_the_version_that_workers_of_this_release_know_as_the_latest() -> None:
+    assert latest_version() == PIPELINE_VERSION
+
+
+@every_version
+def test_a_pipeline_has_the_stages_that_steer_and_ends_with_the_last(version: int) -> None:
+    assert set(PIPELINES[version]) >= {StageId.DRAFT, StageId.QUALITY, StageId.PUBLISH}
+    assert before(version, StageId.PUBLISH) == set(PIPELINES[version]) - {StageId.PUBLISH}
+    assert list(PIPELINES[version]) == sorted(PIPELINES[version])
+
+
+@every_version
+def test_a_stage_reads_only_what_is_done_before_it_and_can_do_without_what_its_pipeline_has_not(
+    version: int,
+) -> None:
+    for stage in PIPELINES[version]:
+        read = set(reads(stage))
+        assert read & set(PIPELINES[version]) <= before(version, stage)
+        required = {
+            field.encode_name for field in msgspec.structs.fields(STAGES[stage].input) if field.required
+        }
+        assert not {other.field for other in read - set(PIPELINES[version])} & required
 
 
 @pytest.mark.parametrize("stage", StageId)
@@ -39,20 +61,26 @@ def test_a_stage_reads_what_exists(stage: StageId) -> None:
         assert STAGES[other].output in {hints[other.field], *get_args(hints[other.field])}
 
 
-@pytest.mark.parametrize("stage", StageId)
-def test_a_stage_needs_only_earlier_ones_and_none_twice(stage: StageId) -> None:
-    needs = PIPELINE[stage].needs
-    assert all(other < stage for other in needs)
-    for other in needs:
-        assert not any(other in before(third) for third in needs), f"{other} is needed anyway"
+@every_version
+def test_a_stage_needs_only_earlier_ones_and_none_twice(version: int) -> None:
+    for stage, spec in PIPELINES[version].items():
+        assert all(other < stage for other in spec.needs)
+        for other in spec.needs:
+            assert not any(other in before(version, third) for third in spec.needs), (
+                f"{other} is needed anyway"
+            )
 
 
-def test_a_refused_round_does_again_all_that_lies_between_the_draft_and_the_gate() -> None:
-    affected = {stage for stage in StageId if StageId.DRAFT in before(stage)} - {
-        StageId.REVIEW,
-        StageId.PUBLISH,
+@every_version
+def test_a_refused_round_does_again_all_that_builds_on_the_draft_and_comes_before_the_gate(
+    version: int,
+) -> None:
+    affected = {
+        stage
+        for stage in PIPELINES[version]
+        if StageId.DRAFT in before(version, stage) and StageId.QUALITY not in before(version, stage)
     }
-    assert affected | {StageId.DRAFT} == ROUND_STAGES
+    assert affected | {StageId.DRAFT} == round_stages(version)
 
 
 @pytest.mark.parametrize("stage", StageId)

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,3 +47,20 @@ def test_a_wrong_database_is_one_line_that_names_the_variable(url: str) -> None:
     assert done.stderr.startswith("error: DATABASE_URL: ")
     assert len(done.stderr.splitlines()) == 1
     assert "secret" not in done.stderr
+
+
+def test_up_says_before_it_starts_anything_what_is_wrong_and_what_nothing_reads(tmp_path: Path) -> None:
+    variables = {"BLOG_WRITER_STAGE_SLOTS": "0", "BLOG_WRITER_MAX_CONCURENT": "3"}
+    done = subprocess.run(
+        [sys.executable, "-m", "blog_writer", "up", "--data-dir", str(tmp_path), "--port", "0"],
+        env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    warning, refusal = done.stderr.splitlines()
+    assert '"BLOG_WRITER_MAX_CONCURENT", "did_you_mean": "BLOG_WRITER_MAX_CONCURRENT"' in warning
+    assert refusal.startswith("settings: BLOG_WRITER_STAGE_SLOTS: '0' is not allowed")
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_the_version_is_told(command: Any) -> None:
+    assert command("--version").stdout.strip() == metadata.version("blog-writer")

@@ -208,6 +208,8 @@ ROWS = (
     JOB_ROW,
     views.ResultRow(job_id=JOB_ID, tenant="default", result='{"success":true}', created_at=END),
     views.EventRow(job_id=JOB_ID, tenant="default", seq=9, type="failed", at=END, body='{"type":"failed"}'),
+    views.DeletedJobRow(job_id=JOB_ID, deleted_at=END),
+    views.RefusedSubmissionRow(job_id=JOB_ID, code="undecodable", reason="no JSON", at=END),
     views.StageRunRow(
         job_id=JOB_ID,
         tenant="default",

@@ -154,3 +154,42 @@ async def test_only_the_delete_itself_may_reach_the_disk_later(place: Place) -> 
         await place.outbox.send(connection, place.publisher, list(zip(ids, out, strict=True)))
         assert await connection.fetchval("SHOW synchronous_commit") == "off"
     assert await place.pool.fetchval("SHOW synchronous_commit") == "on"
+
+
+async def test_what_the_server_refuses_for_its_size_is_replaced_and_holds_up_no_other(place: Place) -> None:
+    """Also when its payload alone would fit: a server closes the connection on which headers make it too large."""
+
+    def replace(message: Outgoing, limit: int) -> Outgoing:
+        return Outgoing("out.aside", str(limit).encode(), f"aside/{message.msg_id}")
+
+    limit = place.publisher.limit
+    outbox = Outbox("box", replace)
+    large = [
+        Outgoing("out.a", b"x" * (limit + 1), "large-1"),
+        Outgoing("out.a", b"x" * (limit - 100), "large-2", {"Header": "h" * 200}),
+    ]
+    out = [*messages(20), *large, Outgoing("out.a", b"x" * (limit - 1000), "largest")]
+    ids = await place.write(out[:-1])
+    assert await outbox.send(place.pool, place.publisher, list(zip(ids, out[:-1], strict=True))) == 22
+    await place.write(out[-1:])
+    assert await outbox.relay(place.pool, place.publisher, older_than_seconds=0) == 1
+    assert await place.depth() == 0
+    stored = await place.stored()
+    assert len(stored) == 23
+    assert sorted(one.headers["Nats-Msg-Id"] for one in stored if one.subject == "out.aside") == [
+        "aside/large-1",
+        "aside/large-2",
+    ]
+    assert place.js._nc.stats["reconnects"] == 0
+
+
+async def test_the_streams_limit_counts_too(place: Place) -> None:
+    small = Stream(
+        name="SMALL", subjects=("small.*",), retention="limits", max_age_seconds=0, max_msg_size=2000
+    )
+    await broker.ensure_stream(place.js, small)
+    publisher = Publisher(place.js, (STREAM, small), timeout=1)
+    outbox = Outbox("box", lambda message, _limit: Outgoing("out.aside", b"", message.msg_id))
+    ids = await place.write([Outgoing("small.a", b"x" * 1990, "1"), Outgoing("small.a", b"x", "2")])
+    assert await outbox.relay(place.pool, publisher, older_than_seconds=0) == len(ids)
+    assert [one.subject for one in await place.stored()] == ["out.aside"]

@@ -24,24 +24,26 @@ async def until_letters(letters: DeadLetters, count: int) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("subject", "payload"),
+    ("subject", "payload", "deliveries"),
     [
-        ("blog.cmd.submit.0f0f0f0f-0000-4000-8000-000000000001", b"{nonsense"),
-        ("blog.cmd.submit.0f0f0f0f-0000-4000-8000-000000000001", b'{"type": "pause"}'),
-        ("blog.result.0f0f0f0f-0000-4000-8000-000000000001.stage_03", b"\xff\xfe"),
-        ("blog.dead.BLOG_STAGES", b"[]"),
+        ("blog.cmd.submit.0f0f0f0f-0000-4000-8000-000000000001", b"{nonsense", 1),
+        ("blog.cmd.submit.0f0f0f0f-0000-4000-8000-000000000001", b'{"type": "pause"}', 3),
+        ("blog.result.0f0f0f0f-0000-4000-8000-000000000001.stage_03", b"\xff\xfe", 1),
+        ("blog.dead.BLOG_STAGES", b"[]", 1),
     ],
 )
 async def test_what_cannot_be_read_is_put_aside_and_the_others_go_on(
-    bench: Any, subject: str, payload: bytes
+    bench: Any, subject: str, payload: bytes, deliveries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What is JSON and does not fit may be of a later release: it is handed back first."""
+    monkeypatch.setattr("orchestrator.consumers.REFUSAL_DELAYS", (0.05, 0.05))
     letters = DeadLetters(bench.pool)
     async with bench.orchestrator(), bench.workers():
         await bench.js.publish(subject, payload)
         job_id = await bench.submit()
         await bench.until(job_id, "completed")
         (row,) = await until_letters(letters, 1)
-    assert (row["subject"], row["code"], row["deliveries"]) == (subject, "undecodable", 1)
+    assert (row["subject"], row["code"], row["deliveries"]) == (subject, "undecodable", deliveries)
     assert (await letters.get(row["id"]))["payload"] == payload
 
 

@@ -27,6 +27,7 @@ from contracts.stages import BriefOutput, CompanyOutput, ResearchOutput, StageId
 from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
+from stage_workers.hand_backs import HandBacks
 from stage_workers.outcome import Done
 from stage_workers.payloads import Payloads
 from stage_workers.runner import Runner
@@ -172,10 +173,10 @@ class Bench:
         client = await connect(self.server.url, "worker")
         js = client.jetstream()
         await ensure_stream(js, stream)
-        attempts = Attempts(
-            registry, NO_PORTS, Payloads(self.objects), await open_bucket(js), client, SystemClock()
-        )
-        runner = Runner(client, attempts, stages or tuple(registry), slots, SystemClock(), stream)
+        bucket = await open_bucket(js)
+        attempts = Attempts(registry, NO_PORTS, Payloads(self.objects), bucket, client, SystemClock())
+        served = stages or tuple(registry)
+        runner = Runner(client, attempts, HandBacks(bucket), served, slots, SystemClock(), stream)
         worker = Worker(client, runner)
         try:
             yield worker

@@ -17,6 +17,7 @@ from contracts.commands import RunStage
 from contracts.dead_letters import DeadLetter
 from contracts.results import StageDone
 from contracts.stages import PIPELINE_VERSION, StageId
+from stage_workers.aside import LATER_VERSION_DELIVERIES
 from stage_workers.claims import Claim
 
 HANGING_WORKER = Path(__file__).with_name("hanging_worker.py")
@@ -279,14 +280,14 @@ async def test_what_cannot_be_read_is_put_aside_and_the_rest_goes_on(bench: Any)
 async def test_a_command_of_a_later_pipeline_is_left_to_others_and_then_put_aside(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stage_workers.claims.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("stage_workers.claims.RETRY_SECONDS", 0.01)
     stage = bench.stage(opened=True)
     command = msgspec.structs.replace(bench.command(), pipeline_version=PIPELINE_VERSION + 1)
     async with bench.worker({StageId.COMPANY: stage}):
         await bench.send(command)
         (letter,) = await letters(bench, 1)
         await bench.until(lambda: _is(bench.left, 0))
-    assert (letter.code, letter.deliveries) == ("unknown_version", streams.STAGE_MAX_DELIVERIES + 1)
+    assert (letter.code, letter.deliveries) == ("unknown_version", LATER_VERSION_DELIVERIES + 1)
     assert stage.runs == []
 
 
@@ -304,6 +305,39 @@ async def test_a_command_that_killed_every_worker_is_put_aside_instead_of_run(be
     assert letter.code == "worker_lost"
     assert codec.decode(letter.payload, RunStage) == command
     assert stage.runs == []
+
+
+async def test_deploys_do_not_count_as_deaths_of_workers(bench: Any) -> None:
+    """More workers are stopped in the middle of a stage than may die of it; the next one still runs it."""
+    command = bench.command()
+    await bench.send(command)
+    for _ in range(streams.STAGE_MAX_DELIVERIES + 2):
+        stage = bench.stage()
+        async with bench.worker({StageId.COMPANY: stage}) as worker:
+            await bench.until(lambda stage=stage: stage.running == 1)
+            await worker.stop(0)
+    async with bench.worker({StageId.COMPANY: bench.stage(opened=True)}):
+        (outcome,) = await bench.outcomes()
+    assert isinstance(outcome, StageDone)
+
+
+async def test_deaths_count_among_deploys(bench: Any) -> None:
+    stage = bench.stage()
+    await bench.send(bench.command())
+    for _ in range(3):
+        async with bench.worker({StageId.COMPANY: stage}) as worker:
+            await bench.until(lambda: stage.running == 1)
+            await worker.stop(0)
+    taking = await bench.js.pull_subscribe_bind(streams.stage_durable(StageId.COMPANY), streams.STAGES.name)
+    for _ in range(streams.STAGE_MAX_DELIVERIES):
+        (message,) = await taking.fetch(1, timeout=5)
+        await message.nak()
+    await taking.unsubscribe()
+    async with bench.worker({StageId.COMPANY: bench.stage()}):
+        (letter,) = await letters(bench, 1)
+    assert letter.code == "worker_lost"
+    assert letter.reason.startswith("5 workers")
+    assert letter.deliveries == 9
 
 
 async def _more_than(bench: Any, count: int) -> bool:

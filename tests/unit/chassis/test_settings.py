@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import pytest
@@ -27,6 +27,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     steps: tuple[float, ...] | None = None
     size: Size = Size.SMALL
+    engine: Literal["site", "brave"] = "site"
     limit: int | None = None
     api_key: Annotated[str, msgspec.Meta(pattern="^k_")] = "k_"
 
@@ -79,6 +80,7 @@ def test_a_missing_variable_is_named() -> None:
         ("BLOG_WRITER_STEPS", "1,inf", "finite"),
         ("BLOG_WRITER_COLOUR", "green", "`bool`"),
         ("BLOG_WRITER_SIZE", "huge", "use small, large"),
+        ("BLOG_WRITER_ENGINE", "bing", "use site, brave"),
     ],
 )
 def test_a_wrong_value_is_shown_with_what_is_allowed(variable: str, text: str, allowed: str) -> None:

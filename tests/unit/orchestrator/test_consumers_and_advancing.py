@@ -64,6 +64,7 @@ async def apply(error: Exception) -> tuple[list[Any], Store]:
         AssertionError("never"),
         asyncpg.DataError("bad"),
         asyncpg.UniqueViolationError("2"),
+        asyncpg.exceptions._base.DataError("a value that is no number"),
     ],
 )
 async def test_an_input_that_cannot_be_applied_is_refused_alone(error: Exception) -> None:
@@ -79,6 +80,8 @@ async def test_an_input_that_cannot_be_applied_is_refused_alone(error: Exception
         OSError("away"),
         TimeoutError(),
         asyncpg.InterfaceError("closing"),
+        asyncpg.InternalClientError("got result for unknown protocol state"),
+        asyncpg.CannotConnectNowError("starting up"),
         asyncpg.DeadlockDetectedError("again"),
         asyncpg.TooManyConnectionsError("busy"),
     ],

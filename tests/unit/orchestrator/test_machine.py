@@ -11,13 +11,15 @@ import pytest
 
 from contracts.articles import Finding
 from contracts.events import Completed, Failed, QualityRejected, StageRetrying, Submitted
+from contracts.ids import JobId
 from contracts.jobs import JobState
 from contracts.payloads import Stored
 from contracts.results import StageDone, StageFail, StageRetry
 from contracts.stages import StageId
 from orchestrator.job import CloseAttempt, Ignored, SaveOutput, StageStatus, StopStages, Transition
 from orchestrator.machine import JITTER, LONGEST_DELAY_SECONDS, retry_delay
-from orchestrator.pipeline import PIPELINE, ROUND_STAGES, wake_at
+from orchestrator.pipeline import pipeline, round_stages, wake_at
+from orchestrator.step import DEADLINE_GRACE_SECONDS
 
 Success = Callable[..., StageDone]
 
@@ -51,7 +53,7 @@ def test_six_stages_run_side_by_side_after_the_draft(world: Any, success: Succes
     world.work_until(StageId.DRAFT)
     world.answer(world.command(StageId.DRAFT), success(StageId.DRAFT))
     stages = [command.stage for command in world.running()]
-    assert stages == sorted(ROUND_STAGES - {StageId.DRAFT, StageId.QUALITY})
+    assert stages == sorted(round_stages(world.job.pipeline_version) - {StageId.DRAFT, StageId.QUALITY})
 
 
 def test_the_deadline_fails_the_job_to_the_second(world: Any) -> None:
@@ -94,10 +96,35 @@ def test_a_result_that_comes_after_the_deadline_but_before_anyone_looked_still_c
     assert isinstance(world.answer(world.sent[0], success(StageId.COMPANY)), Transition)
 
 
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_at_the_deadline_a_timeout_and_a_wake_up_say_the_same(world: Any, attempt: int) -> None:
+    """Also in the last attempt, where the timeout alone would fail the job under another code."""
+    for _ in range(attempt - 1):
+        world.answer(world.command(StageId.COMPANY), StageRetry(reason="busy"))
+        world.wait_until_due()
+        world.wake()
+    world.now = world.job.deadline_at
+    world.answer(world.command(StageId.COMPANY), StageRetry(reason="too long", code="stage_timeout"))
+    assert (world.job.state, world.job.error_code) == (JobState.FAILED, "deadline_exceeded")
+    assert world.closed[-1].status == "abandoned"
+
+
+def test_an_attempt_has_no_more_time_than_its_job(world: Any) -> None:
+    assert (
+        world.command(StageId.COMPANY).timeout_seconds == pipeline(world.job)[StageId.COMPANY].timeout_seconds
+    )
+    world.wait(29 * 60)
+    world.lose(world.command(StageId.COMPANY))
+    assert world.sent[-1].timeout_seconds == 60 + DEADLINE_GRACE_SECONDS
+    world.wait(3600)
+    world.lose(world.command(StageId.COMPANY))
+    assert world.sent[-1].timeout_seconds == DEADLINE_GRACE_SECONDS
+
+
 def test_a_failed_attempt_is_repeated_after_the_delays_of_the_table_until_they_are_used_up(
     world: Any,
 ) -> None:
-    spec = PIPELINE[StageId.COMPANY]
+    spec = pipeline(world.job)[StageId.COMPANY]
     for number, delay in enumerate(spec.delays, 1):
         world.answer(world.command(StageId.COMPANY), StageRetry(reason="busy", code="http_503"))
         told = world.events[-1]
@@ -129,9 +156,10 @@ def test_delays_vary_between_jobs_and_are_the_same_for_the_same_attempt(
     results: list[Any] = []
     monkeypatch.setattr(world, "happen", results.append)
     world.answer(world.sent[0], StageRetry(reason="busy"))
-    delays = [retry_delay(f"job-{number}", results[0], None) for number in range(200)]
-    assert delays == [retry_delay(f"job-{number}", results[0], None) for number in range(200)]
-    table = PIPELINE[StageId.COMPANY].delays[0]
+    jobs = [msgspec.structs.replace(world.job, job_id=JobId(f"job-{number}")) for number in range(200)]
+    delays = [retry_delay(job, results[0], None) for job in jobs]
+    assert delays == [retry_delay(job, results[0], None) for job in jobs]
+    table = pipeline(world.job)[StageId.COMPANY].delays[0]
     assert min(delays) < table * (1 - JITTER / 2)
     assert max(delays) > table * (1 + JITTER / 2)
 
@@ -142,7 +170,12 @@ def test_a_refused_round_starts_again_from_the_draft_with_the_findings_at_hand(
     findings = (Finding(code="no_answer", message="the direct answer is missing", critical=True),)
     world.work_until(StageId.QUALITY)
     verdict = success(StageId.QUALITY, 60, passed=False, findings=findings)
+    changes = ("took another answer",)
+    verdict = msgspec.structs.replace(
+        verdict, verdict=msgspec.structs.replace(verdict.verdict, changes=changes)
+    )
     world.answer(world.command(StageId.QUALITY), verdict)
+    assert world.job.rounds[0].changes == changes
     assert [(one.stage, one.round, one.attempt) for one in world.running()] == [(StageId.DRAFT, 2, 1)]
     assert world.command(StageId.DRAFT).reads == dict.fromkeys(
         (StageId.COMPANY, StageId.BRIEF, StageId.RESEARCH), 1
@@ -173,7 +206,7 @@ def test_without_a_round_that_passes_the_best_goes_on(
     assert world.command(StageId.REVIEW).reads[StageId.QUALITY] == best
     world.work_until(StageId.PUBLISH)
     reads = world.command(StageId.PUBLISH).reads
-    assert {reads[stage] for stage in reads if stage in ROUND_STAGES} == {best}
+    assert {reads[stage] for stage in reads if stage in round_stages(world.job.pipeline_version)} == {best}
     world.work_until(None)
     assert [report.round for report in world.job.rounds if report.chosen] == [best]
     assert isinstance(world.events[-1], Completed)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,7 +25,7 @@ from contracts.commands import RetryJob
 from contracts.events import StageCompleted, StageStarted
 from contracts.jobs import TERMINAL_STATES, JobState
 from contracts.results import Outcome, StageDone, StageFail, StageResult, StageRetry
-from contracts.stages import TOTAL_STAGES, StageId, reads
+from contracts.stages import StageId, reads
 from orchestrator.job import (
     CloseAttempt,
     CommandLost,
@@ -38,7 +41,18 @@ from orchestrator.job import (
     Transition,
 )
 from orchestrator.machine import STATES, decide
-from orchestrator.pipeline import MAX_ROUNDS, PIPELINE, ROUND_STAGES, progress_percent, ready, wake_at
+from orchestrator.pipeline import (
+    MAX_ROUNDS,
+    PIPELINES,
+    Pipeline,
+    StageSpec,
+    pipeline,
+    progress_percent,
+    ready,
+    round_stages,
+    total_stages,
+    wake_at,
+)
 
 delays = st.none() | st.floats(min_value=-5, max_value=1e6)
 retry_later = st.builds(StageRetry, reason=st.just("busy"), after_seconds=delays)
@@ -54,24 +68,62 @@ any_command = st.builds(
 )  # fmt: skip
 
 
+def _shorter() -> Pipeline:
+    """Leave two stages out, and let one wait for another."""
+    table = {stage: spec for stage, spec in PIPELINES[1].items() if stage not in SKIPPED}
+    table[StageId.FAQ] = StageSpec(
+        needs=(StageId.METADATA,), timeout_seconds=60, delays=(), typical_seconds=1
+    )
+    needs = (StageId.CITATIONS, StageId.FAQ, StageId.IMAGES)
+    table[StageId.QUALITY] = msgspec.structs.replace(table[StageId.QUALITY], needs=needs)
+    return table
+
+
+def _straight() -> Pipeline:
+    """Run one stage after another, and try each more often."""
+    spec = StageSpec(timeout_seconds=90, delays=(1.0,) * 5, typical_seconds=1)
+    needs = {after: (stage,) for stage, after in pairwise(StageId)}
+    return {stage: msgspec.structs.replace(spec, needs=needs.get(stage, ())) for stage in StageId}
+
+
+SKIPPED = frozenset({StageId.INTERNAL_LINKS, StageId.TABLE_OF_CONTENTS})
+VERSIONS = {1: PIPELINES[1], 2: _shorter(), 3: _straight()}
+
+
+class Release:
+    """What is deployed, as far as new jobs are concerned."""
+
+    latest = 1
+
+
 class Laws(RuleBasedStateMachine):
     """Everything that may happen to a job, in any order; every step is held against the laws."""
 
-    def __init__(self, new_world: Callable[..., Any], success: Callable[..., StageDone]) -> None:
+    def __init__(
+        self, new_world: Callable[..., Any], success: Callable[..., StageDone], release: Release
+    ) -> None:
         super().__init__()
         self.new_world = new_world
         self.success = success
+        self.release = release
 
-    @initialize(priority=st.integers(1, 3), minutes=st.sampled_from([1, 20, 60]))
-    def submitted(self, priority: int, minutes: int) -> None:
+    @initialize(
+        priority=st.integers(1, 3), minutes=st.sampled_from([1, 20, 60]), version=st.sampled_from([*VERSIONS])
+    )
+    def submitted(self, priority: int, minutes: int, version: int) -> None:
+        self.version = self.release.latest = version
         self.world = self.new_world(holds_the_laws)
         self.world.submit(priority=priority, max_duration_minutes=minutes)
+
+    @rule(version=st.sampled_from([*VERSIONS]))
+    def another_pipeline_deployed(self, version: int) -> None:
+        self.release.latest = version
 
     @precondition(lambda self: self.world.job.state in {JobState.COMPLETED, JobState.CANCELLED})
     @rule(minutes=st.sampled_from([1, 20, 60]))
     def another_submitted(self, minutes: int) -> None:
         self.stood()
-        self.submitted(2, minutes)
+        self.submitted(2, minutes, self.release.latest)
 
     @rule(tenant=st.sampled_from(["default", "other"]), command=any_command, outcome=outcomes)
     def something_out_of_place(self, tenant: str, command: SendStage, outcome: Outcome | str) -> None:
@@ -182,11 +234,19 @@ class Laws(RuleBasedStateMachine):
         unfinished = [record for record in job.stages.values() if record.status is not StageStatus.DONE]
         assert unfinished
         assert {record.status for record in unfinished} <= {StageStatus.RUNNING, StageStatus.WAITING}
-        assert ready(job.stages) == ()
+        assert ready(job) == ()
         running = sum(record.status is StageStatus.RUNNING for record in unfinished)
         assert len(self.world.running()) == running, "a stage runs without a command"
         dues = [record.due_at for record in unfinished if record.status is StageStatus.WAITING]
         assert wake_at(job) == min([job.deadline_at, *dues])
+
+    @invariant()
+    def keeps_its_pipeline(self) -> None:
+        job = self.world.job
+        assert job.pipeline_version == self.version
+        assert set(job.stages) <= set(VERSIONS[self.version])
+        for command in self.world.sent:
+            assert command.timeout_seconds <= VERSIONS[self.version][command.stage].timeout_seconds
 
     @invariant()
     def stays_within_bounds(self) -> None:
@@ -198,7 +258,7 @@ class Laws(RuleBasedStateMachine):
         assert [report.round for report in job.rounds] == list(range(1, len(job.rounds) + 1))
         assert sum(report.chosen for report in job.rounds) <= 1
         for stage, record in job.stages.items():
-            assert record.attempt <= PIPELINE[stage].attempts
+            assert record.attempt <= pipeline(job)[stage].attempts
             assert record.run <= job.run
             assert record.round <= job.round
 
@@ -209,7 +269,7 @@ class Laws(RuleBasedStateMachine):
         assert (job.error is not None) is (job.error_code is not None) is (job.state is JobState.FAILED)
         assert (job.summary is not None) is (job.state is JobState.COMPLETED)
         if job.state is JobState.COMPLETED:
-            assert set(job.stages) == set(StageId)
+            assert set(job.stages) == set(pipeline(job))
             assert {record.status for record in job.stages.values()} == {StageStatus.DONE}
             assert_best_round_chosen(job)
 
@@ -226,7 +286,9 @@ class Laws(RuleBasedStateMachine):
     def stood(self) -> None:
         """Liveness: wherever a job stands, once faults stop it ends, and with an article unless it was cancelled."""
         job = self.world.job
-        event(f"stood at {job.state}, run {min(job.run, 3)}, round {job.round}")
+        event(
+            f"stood at {job.state}, pipeline {job.pipeline_version}, run {min(job.run, 3)}, round {job.round}"
+        )
         expected = JobState.CANCELLED if job.state is JobState.CANCELLED else JobState.COMPLETED
         healed = self.world.healed().job
         assert healed.state is expected
@@ -285,7 +347,7 @@ def keeps_what_is_done(before: Job, happened: Input, verdict: Transition) -> Non
     if verdict.job.round == before.round:
         assert not lost
     else:
-        assert lost == ROUND_STAGES - {StageId.QUALITY}
+        assert lost == round_stages(before.pipeline_version) - {StageId.QUALITY}
         assert happened.outcome.verdict.passed is False
 
 
@@ -298,7 +360,7 @@ def tells_its_story(before: Job | None, verdict: Transition) -> None:
     assert all(one.job_id == verdict.job.job_id and one.tenant == verdict.job.tenant for one in events)
     for one in events:
         if isinstance(one, StageCompleted):
-            assert (one.progress_percent == 100) is (one.stages_completed == TOTAL_STAGES)
+            assert (one.progress_percent == 100) is (one.stages_completed == total_stages(verdict.job))
             assert one.progress_percent <= 100
     started = [one.stage for one in events if isinstance(one, StageStarted)]
     assert len(started) == len(set(started))
@@ -311,13 +373,14 @@ def sends_what_can_run(world: Any, verdict: Transition) -> None:
     """A command asks for outputs that are there, all of one round, and goes out again only when it was lost."""
     saved = set(world.saved)
     earlier = {key(command) for command in world.sent}
+    table, again = pipeline(verdict.job), round_stages(verdict.job.pipeline_version)
     for effect in verdict.effects:
         if isinstance(effect, SaveOutput):
             saved.add((effect.stage, effect.round))
         if isinstance(effect, SendStage):
-            assert set(effect.reads) == set(reads(effect.stage))
+            assert set(effect.reads) == set(reads(effect.stage)) & set(table)
             assert set(effect.reads.items()) <= saved
-            assert len({number for stage, number in effect.reads.items() if stage in ROUND_STAGES}) <= 1
+            assert len({number for stage, number in effect.reads.items() if stage in again}) <= 1
             assert (key(effect) in earlier) is effect.repeated
     kinds = [type(effect) for effect in verdict.effects]
     assert kinds.count(StopStages) == (verdict.job.state in {JobState.FAILED, JobState.CANCELLED})
@@ -331,7 +394,7 @@ def key(attempt: SendStage | CloseAttempt | StageResult | CommandLost) -> tuple[
 def assert_best_round_chosen(job: Job) -> None:
     """The round that passed goes on; without one the best, and the published stages are that round's."""
     [chosen] = [report for report in job.rounds if report.chosen]
-    assert {job.stages[stage].round for stage in ROUND_STAGES} == {chosen.round}
+    assert {job.stages[stage].round for stage in round_stages(job.pipeline_version)} == {chosen.round}
     passed = [report for report in job.rounds if report.passed]
     if passed:
         assert passed == [chosen]
@@ -341,10 +404,19 @@ def assert_best_round_chosen(job: Job) -> None:
         assert chosen.score == max(report.score for report in job.rounds)
 
 
+@pytest.fixture
+def release(monkeypatch: pytest.MonkeyPatch) -> Release:
+    """A release with several pipelines."""
+    release = Release()
+    monkeypatch.setattr("orchestrator.pipeline.PIPELINES", VERSIONS)
+    monkeypatch.setattr("orchestrator.machine.latest_version", lambda: release.latest)
+    return release
+
+
 def test_no_order_of_events_breaks_the_laws(
-    new_world: Callable[..., Any], success: Callable[..., StageDone]
+    new_world: Callable[..., Any], success: Callable[..., StageDone], release: Release
 ) -> None:
     run_state_machine_as_test(
-        lambda: Laws(new_world, success),
+        lambda: Laws(new_world, success, release),
         settings=settings(max_examples=300, stateful_step_count=60, deadline=None, database=None),
     )

@@ -23,7 +23,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from chassis import atomic, logs
 from chassis.errors import ConnectionLost, ServerUnreachable
@@ -176,19 +176,32 @@ async def ensure_stream(js: JetStreamContext, stream: StreamLike) -> None:
 
 
 async def ensure_consumer(js: JetStreamContext, stream_name: str, consumer: ConsumerLike) -> None:
-    """Create or update a durable pull consumer with explicit acks."""
-    filters = list(consumer.filters)
-    config = ConsumerConfig(
+    """Create or update a durable pull consumer with explicit acks.
+
+    One that differs in what a consumer can only be made with, as where it began, is left as it is: to make it anew takes
+    a decision where it goes on.
+    """
+    try:
+        await js.add_consumer(stream_name, consumer_config(consumer))
+    except APIError as error:
+        if error.err_code != 10012:  # noqa: PLR2004  settings that a consumer can only be made with
+            raise
+        log.info("consumer_kept", stream=stream_name, consumer=consumer.durable, reason=error.description)
+
+
+def consumer_config(consumer: ConsumerLike, start: int | None = None) -> ConsumerConfig:
+    """Return a consumer's settings; it begins with the oldest message of its stream, or at a sequence."""
+    return ConsumerConfig(
         durable_name=consumer.durable,
-        filter_subject=filters[0] if len(filters) == 1 else None,
-        filter_subjects=filters if len(filters) > 1 else None,
+        filter_subject=consumer.filters[0] if len(consumer.filters) == 1 else None,
+        filter_subjects=list(consumer.filters) if len(consumer.filters) > 1 else None,
         ack_policy=AckPolicy.EXPLICIT,
-        deliver_policy=DeliverPolicy.ALL,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if start else DeliverPolicy.ALL,
+        opt_start_seq=start,
         ack_wait=consumer.ack_wait_seconds,
         max_deliver=consumer.max_deliver,
         max_ack_pending=consumer.max_ack_pending,
     )
-    await js.add_consumer(stream_name, config)
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -198,6 +211,10 @@ class Outgoing(msgspec.Struct, frozen=True):
     payload: bytes
     msg_id: str
     headers: dict[str, str] = {}
+
+    def size(self) -> int:
+        """Return its bytes, and for its headers at least as many as publishing makes of them."""
+        return len(self.payload) + len(str(self.headers).encode()) + len(self.msg_id.encode()) + 256
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -238,7 +255,13 @@ class Publisher:
     ) -> None:
         self._js = js
         self._timeout = timeout
+        self._sizes = [stream.max_msg_size for stream in streams]
         self._starts = {subject.split("*", 1)[0] for stream in streams for subject in stream.subjects}
+
+    @property
+    def limit(self) -> int:
+        """Bytes of the largest message that the server and all streams take, its headers included."""
+        return min([self._js._nc.max_payload, *self._sizes])  # noqa: SLF001  no public way
 
     async def publish(self, message: Outgoing) -> None:
         """Publish one message. Raises what NATS raises when it is not confirmed."""
@@ -257,22 +280,9 @@ class Publisher:
         return await self._each(messages)
 
     async def _each(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        results = await asyncio.gather(
-            *(self.publish(message) for message in messages), return_exceptions=True
-        )
-        confirmed: list[Outgoing] = []
-        failed: list[tuple[Outgoing, BaseException]] = []
-        for message, result in zip(messages, results, strict=True):
-            if isinstance(result, BaseException):
-                failed.append((message, result))
-            else:
-                confirmed.append(message)
-        if failed:
-            message, reason = failed[0]
-            log.warning(
-                "publish_unconfirmed",
-                messages=len(failed),
-                subject=message.subject,
-                reason=str(reason) or repr(reason),
-            )
-        return confirmed
+        sending = [self.publish(message) for message in messages]
+        fates = list(zip(messages, await asyncio.gather(*sending, return_exceptions=True), strict=True))
+        failed = [(message, error) for message, error in fates if isinstance(error, BaseException)]
+        for first, why in failed[:1]:
+            log.warning("publish_unconfirmed", messages=len(failed), subject=first.subject, reason=repr(why))
+        return [message for message, error in fates if not isinstance(error, BaseException)]

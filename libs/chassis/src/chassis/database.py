@@ -27,6 +27,13 @@ _SESSION = {
 }
 """The server ends sessions whose client has gone without a word: until then they hold their locks against the others."""
 CLOSE_SECONDS = 5.0
+UNAVAILABLE = (
+    OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.TransactionRollbackError, asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)  # fmt: skip
+"""What asyncpg raises when Postgres is away, shuts down, starts up, is full, lets nobody in, or gave up a transaction for
+the sake of another. (Its InterfaceError is also raised for a pool that is closing.)"""
 _PARAMETER = re.compile(r"\$(\d+)")
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
@@ -123,6 +130,11 @@ async def _uuids_are_text(connection: asyncpg.Connection) -> None:
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
     """Spare a round trip on each return to the pool: no session state is ever set, and asyncpg itself ends transactions."""
+
+
+def unavailable(error: Exception) -> bool:
+    """Whether an error says that the database cannot work now, and nothing of what was asked of it."""
+    return isinstance(error, UNAVAILABLE) and not isinstance(error, ValueError)  # that is a value's fault
 
 
 Statement = tuple[str, Sequence[Any]]

@@ -19,7 +19,7 @@ delete need not be on disk at once: a crash of Postgres that undoes it is the sa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -30,12 +30,15 @@ from chassis.crashpoints import CrashPoint, crash_point
 from chassis.database import Statement, columns
 
 Numbered = tuple[int, Outgoing]
+Replace = Callable[[Outgoing, int], Outgoing]
+"""Makes what is sent in place of a message that is larger than so many bytes: it would never get through."""
 
 
 class Outbox:
     """The outbox of one schema."""
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, replace: Replace = lambda message, _limit: message) -> None:
+        self._replace = replace
         table = f"{schema}.outbox"
         self._insert = (
             f"INSERT INTO {table} (subject, msg_id, headers, payload)"  # noqa: S608  our own schema name
@@ -73,7 +76,7 @@ class Outbox:
         if not messages:
             return 0
         crash_point(CrashPoint.AFTER_COMMIT_BEFORE_PUBLISH)
-        confirmed = await _publish(publisher, messages)
+        confirmed = await self._publish(publisher, messages)
         crash_point(CrashPoint.AFTER_PUBLISH_BEFORE_MARK)
         await pool.execute(self._delete, confirmed)
         return len(confirmed)
@@ -89,7 +92,7 @@ class Outbox:
             rows = await connection.fetch(self._claim, older_than_seconds, limit)
             if not rows:
                 return 0
-            confirmed = await _publish(publisher, [_message(row) for row in rows])
+            confirmed = await self._publish(publisher, [_message(row) for row in rows])
             await connection.execute(self._delete, confirmed)
             return len(confirmed)
 
@@ -98,11 +101,11 @@ class Outbox:
         row = await connection.fetchrow(self._depth)
         return row[0], row[1]
 
-
-async def _publish(publisher: Publisher, messages: Sequence[Numbered]) -> list[int]:
-    numbers = {id(message): number for number, message in messages}
-    confirmed = await publisher.publish_all([message for _, message in messages])
-    return [numbers[id(message)] for message in confirmed]
+    async def _publish(self, publisher: Publisher, messages: Sequence[Numbered]) -> list[int]:
+        numbers, limit = [number for number, _ in messages], publisher.limit
+        fitting = [one if one.size() <= limit else self._replace(one, limit) for _, one in messages]
+        confirmed = {id(message) for message in await publisher.publish_all(fitting)}
+        return [number for number, one in zip(numbers, fitting, strict=True) if id(one) in confirmed]
 
 
 def _message(row: asyncpg.Record) -> Numbered:

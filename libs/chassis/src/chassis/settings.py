@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -64,7 +64,9 @@ def _is_list(kind: Any) -> bool:
 
 
 def _choices(kind: Any) -> str:
-    """Name the allowed values if ``kind`` has an enum in it."""
+    """Name the allowed values if ``kind`` has an enum or a Literal in it."""
+    if get_origin(kind) is Literal:
+        return "use " + ", ".join(map(str, get_args(kind)))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "use " + ", ".join(str(member.value) for member in kind)
     return next(filter(None, map(_choices, get_args(kind))), "")

@@ -54,9 +54,9 @@ class RunStage(msgspec.Struct, frozen=True, kw_only=True, tag="run_stage"):
     round: int
     attempt: int
     timeout_seconds: float
-    """Hard ceiling of this attempt."""
+    """Hard ceiling of this attempt, from when it begins; about what is left to the job when that is less."""
     deadline_at: datetime
-    """When the job as a whole is out of time."""
+    """When the job as a whole is out of time, by the orchestrator's time. For people: no clock of a worker is compared."""
     pipeline_version: int
     inputs: dict[str, Payload]
     """By the field names of the stage's input type."""

@@ -9,8 +9,12 @@ from typing import Protocol
 
 import msgspec
 
+from contracts.payloads import MESSAGE_LIMIT
+
 PAYLOAD_LIMIT = 640 * 1024
 """Bytes of the original that are kept: as base64 inside JSON they still fit a message."""
+ENVELOPE_LIMIT = 64 * 1024
+"""Bytes of a report beside the original, at most: its reason, names and headers."""
 
 
 class DeadLetterCode(enum.StrEnum):
@@ -24,6 +28,9 @@ class DeadLetterCode(enum.StrEnum):
 
     WORKER_LOST = "worker_lost"
     """Several workers took it, and each died before it reported."""
+
+    TOO_LARGE = "too_large"
+    """It is larger than what the message server takes, and was never sent."""
 
     REFUSED = "refused"
     """It was read, and applying it raised an error again and again."""
@@ -48,6 +55,19 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag="dead_letter"):
     at: datetime
 
 
+class Unsent(Protocol):
+    """A message that was to be published."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def msg_id(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
 class Delivered(Protocol):
     """A message as its stream delivered it."""
 
@@ -67,18 +87,48 @@ class Delivered(Protocol):
     def data(self) -> bytes: ...
 
 
+def too_large(message: Unsent, stream: str, limit: int, service: str, now: datetime) -> DeadLetter:
+    """Return the report on a message of which the server takes no more than ``limit`` bytes."""
+    kept = kept_bytes(limit)
+    size = len(message.payload)
+    return DeadLetter(
+        message_id=f"unsent/{service}/{message.msg_id}",
+        stream=stream,
+        subject=message.subject,
+        code=DeadLetterCode.TOO_LARGE,
+        reason=f"the message has {size} bytes; the message server takes at most {limit}, headers included",
+        payload=message.payload[:kept],
+        truncated=size > kept,
+        headers={**message.headers, "Nats-Msg-Id": message.msg_id},
+        deliveries=0,
+        service=service,
+        at=now,
+    )
+
+
+def kept_bytes(limit: int) -> int:
+    """Return how much of an original a report holds that is to fit into ``limit`` bytes."""
+    return min(PAYLOAD_LIMIT, max(0, limit - min(ENVELOPE_LIMIT, limit // 2)) * 3 // 4)
+
+
 def dead_letter(
-    message: Delivered, code: DeadLetterCode, reason: str, service: str, now: datetime
+    message: Delivered,
+    code: DeadLetterCode,
+    reason: str,
+    service: str,
+    now: datetime,
+    limit: int = MESSAGE_LIMIT,
 ) -> DeadLetter:
-    """Return the report on ``message``."""
+    """Return the report on ``message``, as a message of at most ``limit`` bytes."""
+    kept = kept_bytes(limit)
     return DeadLetter(
         message_id=f"{message.stream}/{message.sequence}/{message.stored_at_ns}",
         stream=message.stream,
         subject=message.subject,
         code=code,
         reason=reason[:2000],
-        payload=message.data[:PAYLOAD_LIMIT],
-        truncated=len(message.data) > PAYLOAD_LIMIT,
+        payload=message.data[:kept],
+        truncated=len(message.data) > kept,
         headers=dict(message.headers),
         deliveries=message.deliveries,
         service=service,

@@ -107,6 +107,16 @@ DEAD_LETTERS = Stream(
 )
 ALL = (COMMANDS, STAGES, RESULTS, EVENTS, DEAD_LETTERS)
 
+
+def stream_of(subject: str) -> Stream:
+    """Return the stream that stores a subject. Raises StopIteration when none does."""
+    return next(stream for stream in ALL if any(_begins(subject, one) for one in stream.subjects))
+
+
+def _begins(subject: str, pattern: str) -> bool:
+    return subject.startswith(pattern.split("*", 1)[0])
+
+
 CHECKPOINTS_BUCKET = "blog_checkpoints"
 """JetStream key-value bucket of paid calls, keyed by job, stage, round and call."""
 CHECKPOINTS_TTL_SECONDS = 7 * DAY

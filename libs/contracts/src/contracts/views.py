@@ -97,3 +97,25 @@ class StageRunRow(View, frozen=True, kw_only=True):
     worker: str | None
     error_code: str | None
     error: str | None
+
+
+class DeletedJobRow(View, frozen=True, kw_only=True):
+    """A job that was deleted some time after its end; remembered for a year."""
+
+    VIEW: ClassVar[str] = "api.deleted_jobs"
+
+    job_id: str
+    deleted_at: datetime
+
+
+class RefusedSubmissionRow(View, frozen=True, kw_only=True):
+    """A submission that the orchestrator put aside, and that nobody has sent again."""
+
+    VIEW: ClassVar[str] = "api.refused_submissions"
+
+    job_id: str
+    """As text: it comes from the message's subject."""
+    code: str
+    """Of :class:`contracts.dead_letters.DeadLetterCode`."""
+    reason: str
+    at: datetime

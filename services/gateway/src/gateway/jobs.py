@@ -112,6 +112,10 @@ async def retry_job(
     if job.state != "failed":
         detail = f"the job is {job.state}; only a failed job can be retried"
         raise Refusal(409, "job_not_failed", detail, status_of_job=job.state)
+    if not job.last_seq:
+        raise Refusal(
+            409, "submission_refused", "the job never began; submit it anew", status_of_job=job.state
+        )
     command = RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
     await sender.command(command, job.run)
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")

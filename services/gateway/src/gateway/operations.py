@@ -7,7 +7,7 @@ from collections.abc import Callable
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from gateway.problems import DATABASE_ERRORS
+from chassis.database import UNAVAILABLE
 from gateway.schemas import Health
 from gateway.store import Store
 
@@ -29,7 +29,7 @@ async def ready(
     checks = {"postgres": "ok", "nats": broker_state()}
     try:
         await store.ping()
-    except DATABASE_ERRORS as error:
+    except UNAVAILABLE as error:
         checks["postgres"] = str(error) or type(error).__name__
         return Response(Health(status="unready", checks=checks), status_code=503)
     status = "ready" if checks["nats"] == "ok" else "degraded"

@@ -6,12 +6,12 @@ import re
 import uuid
 from typing import Any
 
-import asyncpg
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 
 from chassis import logs
+from chassis.database import unavailable
 from contracts.payloads import REQUEST_LIMIT
 from gateway.errors import Refusal
 
@@ -32,19 +32,6 @@ TITLES = {
 }
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
-
-DATABASE_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-"""What asyncpg raises when Postgres is away, shuts down, starts up, is full, or lets nobody in. (Its InterfaceError is
-also raised for a pool that is closing.)"""
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"contains unknown field `([^`]*)`")
@@ -88,7 +75,7 @@ def as_refusal(error: Exception) -> Refusal | None:
     """Return what is to be answered to an exception, None when it is a bug."""
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, DATABASE_ERRORS):
+    if unavailable(error):
         return Refusal(503, "database_unavailable", "the database does not answer; try again in a moment")
     if isinstance(error, ValidationException):
         return _invalid(error)

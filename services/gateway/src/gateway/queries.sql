@@ -21,12 +21,29 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::
 UPDATE gateway.submissions AS s SET taken_at = now()
 FROM api.jobs AS j WHERE s.taken_at IS NULL AND j.job_id = s.job_id;
 
+-- name: mark_deleted
+-- Submissions that the orchestrator had, while nobody here looked.
+UPDATE gateway.submissions AS s SET taken_at = d.deleted_at
+FROM api.deleted_jobs AS d WHERE s.taken_at IS NULL AND d.job_id = s.job_id;
+
+-- name: mark_refused
+-- Submissions that the orchestrator put aside: shown as failed from now on.
+UPDATE gateway.submissions AS s SET refused_at = r.at, job = s.job::jsonb || jsonb_build_object(
+    'state', 'failed', 'finished_at', r.at, 'error_code', r.code, 'error', 'the submission was refused: ' || r.reason
+)
+FROM api.refused_submissions AS r
+WHERE s.taken_at IS NULL AND s.refused_at IS NULL AND r.job_id = s.job_id::text
+    AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id);
+
 -- name: untaken
 -- Submissions whose command should have arrived long ago; each time the next try waits longer.
 UPDATE gateway.submissions SET sent_at = now(), sends = sends + 1
 WHERE job_id IN (
-    SELECT job_id FROM gateway.submissions
-    WHERE taken_at IS NULL AND sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+    SELECT job_id FROM gateway.submissions AS s
+    WHERE taken_at IS NULL AND refused_at IS NULL AND sent_at < now() - make_interval(secs => $1 * least(sends, 10))
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+        AND NOT EXISTS (SELECT FROM api.deleted_jobs AS d WHERE d.job_id = s.job_id)
+        AND NOT EXISTS (SELECT FROM api.refused_submissions AS r WHERE r.job_id = s.job_id::text)
     LIMIT 200 FOR UPDATE SKIP LOCKED
 )
 RETURNING command, sends;
@@ -57,9 +74,9 @@ DELETE FROM gateway.commands WHERE message_id IN (
 );
 
 -- name: gone
--- Submissions older than $1 whose jobs the orchestrator had and has deleted: their files are left to delete.
+-- Submissions older than $1 whose jobs the orchestrator had and has deleted, or refused: their files are left to delete.
 SELECT s.job_id::text FROM gateway.submissions AS s
-WHERE s.created_at < $1 AND s.taken_at IS NOT NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+WHERE s.created_at < $1 AND coalesce(s.taken_at, s.refused_at) IS NOT NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 LIMIT 200;
 
 -- name: delete_submissions
@@ -82,25 +99,53 @@ CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
 WHERE s.taken_at IS NULL;
 
 -- name: jobs
--- A page of jobs, newest first. $2 state and $3 batch narrow it down when given.
-SELECT * FROM (
-    SELECT * FROM api.jobs WHERE tenant = $1
+-- A page of jobs in states $2, newest first: of each state no more rows than the page can show.
+SELECT every.* FROM (
+    SELECT j.* FROM unnest($2::text[]) AS wanted (state)
+    CROSS JOIN LATERAL (
+        SELECT * FROM api.jobs WHERE tenant = $1 AND state = wanted.state
+        ORDER BY created_at DESC, job_id LIMIT $3::bigint + $4::bigint
+    ) AS j
     UNION ALL
     SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
-    WHERE s.tenant = $1 AND s.taken_at IS NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.job ->> 'state' = ANY($2::text[])
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every
-WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR batch_id = $3)
-ORDER BY created_at DESC, job_id LIMIT $4 OFFSET $5;
+ORDER BY created_at DESC, job_id LIMIT $3 OFFSET $4;
+
+-- name: jobs_of_batch
+-- The same of batch $5 alone.
+SELECT every.* FROM (
+    SELECT * FROM api.jobs WHERE tenant = $1 AND batch_id = $5
+    UNION ALL
+    SELECT w.* FROM gateway.submissions AS s CROSS JOIN LATERAL json_populate_record(NULL::api.jobs, s.job) AS w
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.batch_id = $5
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+) AS every
+WHERE state = ANY($2::text[])
+ORDER BY created_at DESC, job_id LIMIT $3 OFFSET $4;
 
 -- name: count_jobs
--- How many jobs in each state. $2 batch narrows it down when given.
+-- How many jobs in each of the states $2.
 SELECT state, count(*)::int AS jobs FROM (
-    SELECT state, batch_id FROM api.jobs WHERE tenant = $1
+    SELECT state FROM api.jobs WHERE tenant = $1 AND state = ANY($2::text[])
     UNION ALL
-    SELECT 'pending', s.batch_id FROM gateway.submissions AS s
-    WHERE s.tenant = $1 AND s.taken_at IS NULL AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+    SELECT s.job ->> 'state' FROM gateway.submissions AS s
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.job ->> 'state' = ANY($2::text[])
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
 ) AS every
-WHERE $2::text IS NULL OR batch_id = $2
+GROUP BY state;
+
+-- name: count_jobs_of_batch
+-- The same of batch $3 alone.
+SELECT state, count(*)::int AS jobs FROM (
+    SELECT state FROM api.jobs WHERE tenant = $1 AND batch_id = $3
+    UNION ALL
+    SELECT s.job ->> 'state' FROM gateway.submissions AS s
+    WHERE s.tenant = $1 AND s.taken_at IS NULL AND s.batch_id = $3
+        AND NOT EXISTS (SELECT FROM api.jobs AS j WHERE j.job_id = s.job_id)
+) AS every
+WHERE state = ANY($2::text[])
 GROUP BY state;
 
 -- name: average_duration

@@ -17,6 +17,7 @@ from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError, ServerUnreachable
 from chassis.http import serve
 from chassis.lifecycle import every, until
+from chassis.migrate import check_migrated
 from chassis.objects import ObjectStore
 from contracts import streams
 from gateway.app import create_app
@@ -26,6 +27,8 @@ from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
+
+MIGRATE = "run 'blog-writer migrate' first"
 
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
@@ -72,11 +75,9 @@ def _announce(port: int) -> None:
 
 
 async def _check_schema(pool: asyncpg.Pool) -> None:
-    row = await pool.fetchrow(
-        "SELECT to_regclass('gateway.submissions') AS own, to_regclass('api.jobs') AS view"
-    )
-    if row is None or row["own"] is None or row["view"] is None:
-        raise MigrationError("DATABASE_URL: the database is not set up; run 'blog-writer migrate' first")
+    await check_migrated(pool, "gateway", "gateway", MIGRATE)
+    if await pool.fetchval("SELECT to_regclass('api.jobs')") is None:
+        raise MigrationError(f"DATABASE_URL: the database has no schema 'api'; {MIGRATE}")
 
 
 class Broker:
@@ -103,7 +104,7 @@ class Broker:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
-        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS,)))
+        sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS, streams.DEAD_LETTERS)))
         await lost(self._closed)
 
     async def close(self) -> None:

@@ -10,15 +10,20 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import asyncpg
 import msgspec
 
+from chassis import logs
 from chassis.broker import Outgoing
+from chassis.clock import SystemClock
 from chassis.database import Queries, columns, within
 from chassis.grouping import Grouped
 from chassis.outbox import Numbered, Outbox
-from contracts import codec, subjects
+from contracts import codec, dead_letters, streams, subjects
 from contracts.commands import CancelJob, RetryJob, SubmitJob
+from contracts.jobs import JobState
 from contracts.views import JobRow
 from gateway.errors import key_reused
 from gateway.presenters import submitted_row
+
+log = logs.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,7 +82,7 @@ class Store:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self.outbox = Outbox("gateway")
+        self.outbox = Outbox("gateway", put_aside)
         self._queries = Queries.load("gateway")
         self._jobs = Grouped(self._named_jobs, LARGEST_READ)
         self._followers = Grouped(self._next_events, LARGEST_READ)
@@ -146,14 +151,29 @@ class Store:
         self, tenant: str, state: str | None, batch_id: str | None, limit: int, offset: int
     ) -> tuple[list[JobRow], dict[str, int]]:
         """Return a page of jobs, newest first, and how many match in each state."""
-        rows = await self.pool.fetch(self._queries["jobs"], tenant, state, batch_id, limit, offset)
-        return [msgspec.convert(dict(row), JobRow) for row in rows], await self.counts(tenant, batch_id)
+        states = _states(state)
+        rows = await self._of_batch("jobs", batch_id, tenant, states, limit, offset)
+        return [msgspec.convert(dict(row), JobRow) for row in rows], await self._counts(
+            tenant, states, batch_id
+        )
 
     @_in_time
-    async def counts(self, tenant: str, batch_id: str | None = None) -> dict[str, int]:
+    async def counts(self, tenant: str) -> dict[str, int]:
         """Return how many jobs are in each state."""
-        rows = await self.pool.fetch(self._queries["count_jobs"], tenant, batch_id)
+        return await self._counts(tenant, _states(None), None)
+
+    async def _counts(self, tenant: str, states: Sequence[str], batch_id: str | None) -> dict[str, int]:
+        rows = await self._of_batch("count_jobs", batch_id, tenant, states)
         return {row["state"]: row["jobs"] for row in rows}
+
+    async def _of_batch(self, name: str, batch_id: str | None, *arguments: Any) -> list[asyncpg.Record]:
+        """Run a query, or its like for one batch: a plan that serves both would read all jobs."""
+        rows: list[asyncpg.Record] = await (
+            self.pool.fetch(self._queries[name], *arguments)
+            if batch_id is None
+            else self.pool.fetch(self._queries[f"{name}_of_batch"], *arguments, batch_id)
+        )
+        return rows
 
     @_in_time
     async def average_duration(self, tenant: str) -> float | None:
@@ -201,9 +221,9 @@ class Store:
         await self.pool.execute("SELECT 1")
 
     async def mark_taken(self) -> None:
-        """Note which submissions the orchestrator has by now, and which commands were carried out."""
-        await self.pool.execute(self._queries["mark_taken"])
-        await self.pool.execute(self._queries["forget_done_commands"])
+        """Note which submissions the orchestrator has, had or refused, and which commands were carried out."""
+        for name in ("mark_taken", "mark_deleted", "mark_refused", "forget_done_commands"):
+            await self.pool.execute(self._queries[name])
 
     async def resend(self) -> int:
         """Put submissions and commands that never arrived into the outbox again; return how many."""
@@ -213,7 +233,7 @@ class Store:
                 submission_message(codec.decode(row["command"], SubmitJob), row["sends"]) for row in rows
             ]
             undone = await connection.fetch(self._queries["undone_commands"], LOST_AFTER_SECONDS)
-            messages += [_repeated(row) for row in undone]
+            messages += [message for row in undone if (message := _repeated(row)) is not None]
             await self.outbox.append(connection, messages)
             return len(messages)
 
@@ -241,9 +261,13 @@ def submission_message(job: SubmitJob, sends: int = 1) -> Outgoing:
     return Outgoing(subjects.command(job), codec.encode(job), f"submit/{job.job_id}/{sends}")
 
 
-def _repeated(row: asyncpg.Record) -> Outgoing:
-    """Return a command's message under another id, as for submissions."""
-    command = codec.decode_command(row["command"])
+def _repeated(row: asyncpg.Record) -> Outgoing | None:
+    """Return a command's message under another id, as for submissions; None for one of a later release, which repeats it."""
+    try:
+        command = codec.decode_command(row["command"])
+    except msgspec.ValidationError as error:
+        log.warning("command_of_other_release", message_id=row["message_id"], reason=str(error))
+        return None
     return Outgoing(subjects.command(command), row["command"], f"{row['message_id']}/{row['sends']}")
 
 
@@ -253,9 +277,20 @@ def _submitted(job: SubmitJob) -> tuple[Any, ...]:
     return job.job_id, job.tenant, job.request.batch_id, job.submitted_at, shown, codec.encode(job)
 
 
+def _states(state: str | None) -> Sequence[str]:
+    return list(JobState) if state is None else [state]
+
+
 def _outcome(claim: Claim, used: asyncpg.Record) -> Outcome:
     """Tell a key's first use, whose answer names the new jobs, from a repetition and from a misuse."""
     answer: bytes = used["answer"].encode()
     if answer == claim.answer:
         return None
     return answer if used["request_sha256"] == claim.request_sha256 else key_reused()
+
+
+def put_aside(message: Outgoing, limit: int) -> Outgoing:
+    """Return the report on a message that is too large for the server."""
+    stream = streams.stream_of(message.subject).name
+    letter = dead_letters.too_large(message, stream, limit, "gateway", SystemClock().now())
+    return Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)

@@ -42,7 +42,12 @@ def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: C
 
     async def put_aside(message: NatsMessage, reason: str) -> None:
         letter = dead_letter(
-            delivered(message.raw_message), DeadLetterCode.UNDECODABLE, reason, SERVICE, clock.now()
+            delivered(message.raw_message),
+            DeadLetterCode.UNDECODABLE,
+            reason,
+            SERVICE,
+            clock.now(),
+            publisher.limit,
         )
         await publisher.publish(
             Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)

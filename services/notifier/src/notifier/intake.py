@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from chassis import logs
 from contracts.events import Event
@@ -13,6 +14,10 @@ log = logs.get_logger(__name__)
 
 SWEEP_AGE_SECONDS = 5.0
 """How long NATS has for bringing an event before the sweep takes it from the table."""
+WIDE_EVERY_SECONDS = 3600.0
+"""How often the sweep looks at all jobs that are kept, beginning with its first time."""
+NARROW_SECONDS = 2 * WIDE_EVERY_SECONDS
+"""How far back it looks otherwise: what the last wide sweep can not have seen, and as much again."""
 
 
 class Intake:
@@ -22,6 +27,7 @@ class Intake:
         self._store = store
         self._wake = wake
         self._first_delay = first_delay_seconds
+        self._wide_due = 0.0
 
     async def take(self, event: Event) -> bool:
         """Note the webhook of a terminal event; False when the job wants none or it was noted before."""
@@ -36,8 +42,12 @@ class Intake:
 
     async def sweep(self, within_days: float, older_than_seconds: float = SWEEP_AGE_SECONDS) -> int:
         """Note the webhooks of ended jobs whose event never came; return how many."""
-        events = await self._store.missed(within_days * 24 * 3600, older_than_seconds)
+        kept, now = within_days * 24 * 3600, time.monotonic()
+        wide = now >= self._wide_due
+        events = await self._store.missed(kept if wide else min(kept, NARROW_SECONDS), older_than_seconds)
         noted = sum([await self.take(event) for event in events])
+        if wide and not events:  # else there may be more than one answer brings
+            self._wide_due = now + WIDE_EVERY_SECONDS
         if noted:
             log.warning("webhooks_recovered", webhooks=noted)
         return noted

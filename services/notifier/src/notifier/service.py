@@ -16,6 +16,7 @@ from chassis.database import connect as connect_postgres
 from chassis.errors import MigrationError
 from chassis.http import operations
 from chassis.lifecycle import every, until
+from chassis.migrate import check_migrated
 from contracts.streams import DEAD_LETTERS, EVENTS
 from notifier.consumers import ensure_consumer, pace, subscribe
 from notifier.endpoint import new_client
@@ -25,6 +26,8 @@ from notifier.settings import Settings
 from notifier.store import DeliveryStore
 
 log = logs.get_logger(__name__)
+
+MIGRATE = "run 'blog-writer migrate' first"
 
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
@@ -67,8 +70,6 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
 
 
 async def _check_schema(pool: asyncpg.Pool) -> None:
-    for table, schema in (("api.jobs", "jobs"), ("notifier.deliveries", "notifier")):
-        if await pool.fetchval("SELECT to_regclass($1)", table) is None:
-            raise MigrationError(
-                f"DATABASE_URL: the database has no schema '{schema}'; run 'blog-writer migrate' first"
-            )
+    if await pool.fetchval("SELECT to_regclass('api.jobs')") is None:
+        raise MigrationError(f"DATABASE_URL: the database has no schema 'jobs'; {MIGRATE}")
+    await check_migrated(pool, "notifier", "notifier", MIGRATE)

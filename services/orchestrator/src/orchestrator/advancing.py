@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import asyncpg
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -29,8 +28,8 @@ from contracts.ids import JobId
 from contracts.stages import StageId
 from orchestrator import metrics
 from orchestrator.fold import Happening, Refused, Verdict
-from orchestrator.job import Emit, Ignored
-from orchestrator.store import Advanced, JobStore
+from orchestrator.job import Deferred, Emit, Ignored, Transition
+from orchestrator.store import Advanced, JobStore, may_pass
 from orchestrator.writes import of_kind
 
 log = logs.get_logger(__name__)
@@ -58,7 +57,7 @@ class Advancer:
         try:
             advanced = await self.store.advance(batch)
         except Exception as error:
-            if _may_pass(error):
+            if may_pass(error):
                 raise
             if len(batch) == 1:
                 log.exception("input_refused", job_id=batch[0][0], input=type(batch[0][1]).__name__)
@@ -69,14 +68,27 @@ class Advancer:
                 log.debug(
                     "input_ignored", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
                 )
+            elif isinstance(verdict, Deferred):
+                log.info(
+                    "input_deferred", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
+                )
         await self._follow(advanced)
         return advanced.verdicts
 
     async def admit(self, slots: int) -> int:
-        """Fill the free slots; return how many jobs were admitted."""
-        advanced = await self.store.admit(slots)
-        await self._follow(advanced)
-        return len(advanced.jobs)
+        """Fill the free slots; return how many jobs were admitted. One that cannot be fails, and holds up no other."""
+        try:
+            advanced = [await self.store.admit(slots)]
+        except Exception as error:
+            if may_pass(error):
+                raise
+            log.exception("admission_failed")
+            advanced = []
+        if not advanced or not all(isinstance(verdict, Transition) for verdict in advanced[0].verdicts):
+            advanced += await self.store.admit_singly(slots)
+        for one in advanced:
+            await self._follow(one)
+        return sum(job.state == "running" for one in advanced for job in one.jobs.values())
 
     async def relay(self) -> int:
         """Send what a crash or a broken link left in the outbox."""
@@ -99,13 +111,6 @@ class Advancer:
             await self._js.purge_stream(streams.STAGES.name, subject=subjects.job_stages(job_id))
         except NatsError as error:
             log.warning("stop_not_announced", job_id=job_id, reason=str(error) or repr(error))
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether the same batch may be applied later: the database is away, busy or stopping."""
-    if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
-        return False
-    return isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError)
 
 
 def tell(event: Event) -> None:

@@ -22,7 +22,7 @@ from contracts.results import StageResult
 from orchestrator.advancing import Advancer
 from orchestrator.dead_letters import DeadLetters, consequence
 from orchestrator.fold import Happening, Refused, Verdict
-from orchestrator.job import Ignored
+from orchestrator.job import Deferred, Ignored
 
 log = logs.get_logger(__name__)
 
@@ -32,6 +32,9 @@ BATCH = 256
 REFUSAL_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0)
 """Seconds before a message comes again that could not be applied: another release may know what to do with it. Then it
 is put aside."""
+DEFERRED_SECONDS = 2.0
+"""After which a message comes again whose job only another release can judge: as often as it takes, since the job's row
+proves that there is such a release."""
 UNKNOWN_JOB_TRIES = 30
 """Deliveries of a command for a job that is not there yet, a second apart: its submission may be on the way."""
 
@@ -94,11 +97,14 @@ class _Intake:
             await self._settle(message, happening, verdict)
 
     async def _readable(self, messages: Sequence[Msg]) -> list[tuple[Msg, Happening]]:
-        """Decode what can be decoded; the rest can never be, and is put aside with its reason."""
+        """Decode what can be decoded. What is no JSON never can be, and is put aside with its reason; what only does
+        not fit may be of a later release, and comes again for a while first."""
         readable = []
         for message in messages:
             try:
                 readable.append((message, self._decode(message.data)))
+            except msgspec.ValidationError as error:
+                await self._try_again(message, DeadLetterCode.UNDECODABLE, str(error))
             except msgspec.DecodeError as error:
                 await self._put_aside(message, DeadLetterCode.UNDECODABLE, str(error))
         return readable
@@ -111,7 +117,9 @@ class _Intake:
     async def _settle(self, message: Msg, happening: Happening, verdict: Verdict) -> None:
         """Ack what is committed. A plain ack is enough: if it is lost, the second copy is ignored."""
         if isinstance(verdict, Refused):
-            await self._try_again(message, verdict.reason)
+            await self._try_again(message, DeadLetterCode.REFUSED, verdict.reason)
+        elif isinstance(verdict, Deferred):
+            await message.nak(delay=DEFERRED_SECONDS)
         elif (
             isinstance(verdict, Ignored)
             and verdict.reason == "unknown_job"
@@ -121,10 +129,10 @@ class _Intake:
         else:
             await message.ack()
 
-    async def _try_again(self, message: Msg, reason: str) -> None:
+    async def _try_again(self, message: Msg, code: DeadLetterCode, reason: str) -> None:
         tries = message.metadata.num_delivered
         if tries > len(REFUSAL_DELAYS):
-            await self._put_aside(message, DeadLetterCode.REFUSED, reason)
+            await self._put_aside(message, code, reason)
         else:
             await message.nak(delay=REFUSAL_DELAYS[tries - 1])
 
@@ -146,10 +154,13 @@ class _Registry:
     async def __call__(self, messages: list[Msg]) -> None:
         letters = [self._letter(message) for message in messages]
         await self._record(letters)
-        happenings = [happening for letter in letters if (happening := consequence(letter)) is not None]
-        await self._advancer.apply(happenings)
-        for message in messages:
-            await message.ack()
+        consequences = [consequence(letter) for letter in letters]
+        verdicts = iter(await self._advancer.apply([each for each in consequences if each is not None]))
+        for message, happening in zip(messages, consequences, strict=True):
+            if happening is not None and isinstance(next(verdicts), Deferred):
+                await message.nak(delay=DEFERRED_SECONDS)
+            else:
+                await message.ack()
 
     async def _record(self, letters: Sequence[DeadLetter]) -> None:
         """Record letters; one that the database refuses is told in the log, and holds up no other."""

@@ -18,9 +18,12 @@ from chassis.outbox import Outbox
 from contracts import codec, streams
 from contracts.commands import RunStage
 from contracts.dead_letters import DeadLetter
+from contracts.ids import JobId
 from contracts.results import StageFail, StageResult
 from orchestrator import metrics
 from orchestrator.fold import Happening
+from orchestrator.job import CommandLost
+from orchestrator.messages import attempt_of
 
 log = logs.get_logger(__name__)
 
@@ -112,20 +115,28 @@ def consequence(letter: DeadLetter) -> Happening | None:
     """
     if letter.stream != streams.STAGES.name:
         return None
-    try:
-        command = codec.decode(letter.payload, RunStage)
-    except msgspec.DecodeError:
+    command = _command(letter)
+    if command is None:
         return None
-    failure = StageFail(code=letter.code.value, reason=letter.reason)
+    job_id, attempt = command
     result = StageResult(
-        job_id=command.job_id,
-        stage=command.stage,
-        run=command.run,
-        round=command.round,
-        attempt=command.attempt,
-        outcome=failure,
+        job_id=job_id,
+        stage=attempt.stage,
+        run=attempt.run,
+        round=attempt.round,
+        attempt=attempt.attempt,
+        outcome=StageFail(code=letter.code.value, reason=letter.reason),
         started_at=letter.at,
         finished_at=letter.at,
         worker=letter.service,
     )
-    return command.job_id, result
+    return job_id, result
+
+
+def _command(letter: DeadLetter) -> tuple[JobId, CommandLost | RunStage] | None:
+    """Return which attempt a stage command was for; of one that was cut off its message's id tells."""
+    try:
+        command = codec.decode(letter.payload, RunStage)
+    except msgspec.DecodeError:
+        return attempt_of(letter.headers.get("Nats-Msg-Id", ""))
+    return command.job_id, command

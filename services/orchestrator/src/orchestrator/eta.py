@@ -9,7 +9,7 @@ from functools import cache
 from contracts.jobs import JobState
 from contracts.stages import StageId
 from orchestrator.job import Job, StageRecord, StageStatus
-from orchestrator.pipeline import PIPELINE
+from orchestrator.pipeline import pipeline
 
 
 def remaining_seconds(job: Job, durations: Mapping[StageId, float], now: datetime) -> float:
@@ -20,17 +20,18 @@ def remaining_seconds(job: Job, durations: Mapping[StageId, float], now: datetim
     """
     if job.state is not JobState.RUNNING:
         return 0.0
+    table = pipeline(job)
 
     @cache
     def finish(stage: StageId) -> float:
         record = job.stages.get(stage)
         if record is not None and record.status is StageStatus.DONE:
             return 0.0
-        begin = max((finish(need) for need in PIPELINE[stage].needs), default=0.0)
-        usual = durations.get(stage, PIPELINE[stage].typical_seconds)
+        begin = max((finish(need) for need in table[stage].needs), default=0.0)
+        usual = durations.get(stage, table[stage].typical_seconds)
         return begin + _left(record, usual, now)
 
-    return max(finish(stage) for stage in PIPELINE)
+    return max(finish(stage) for stage in table)
 
 
 def _left(record: StageRecord | None, usual: float, now: datetime) -> float:

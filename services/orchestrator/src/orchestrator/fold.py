@@ -10,8 +10,9 @@ import msgspec
 from contracts.commands import SubmitJob
 from contracts.ids import JobId
 from contracts.jobs import ArticleRequest, JobState
-from orchestrator.job import Effect, Ignored, Input, Job, SendStage, StageStatus, Transition
+from orchestrator.job import Deferred, Effect, Ignored, Input, Job, SendStage, StageStatus, Transition
 from orchestrator.machine import decide
+from orchestrator.versions import Foreign
 
 Happening = tuple[JobId, Input]
 
@@ -22,7 +23,7 @@ class Refused(msgspec.Struct, frozen=True):
     reason: str
 
 
-Verdict = Transition | Ignored | Refused
+Verdict = Transition | Ignored | Refused | Deferred
 
 
 class Folded(msgspec.Struct):
@@ -38,7 +39,7 @@ class Folded(msgspec.Struct):
     """One for each input, in order."""
 
 
-def fold(rows: Mapping[JobId, Job], batch: Sequence[Happening], now: datetime) -> Folded:
+def fold(rows: Mapping[JobId, Job | Foreign], batch: Sequence[Happening], now: datetime) -> Folded:
     """Return the outcome of ``batch`` on ``rows``; several inputs of one job build on each other."""
     folded = Folded({}, [], {}, [])
     for job_id, happened in batch:
@@ -61,7 +62,9 @@ def wanted(job: Job, send: SendStage) -> bool:
     return (record.run, record.round, record.attempt) == (send.run, send.round, send.attempt)
 
 
-def _decided(job: Job | None, happened: Input, now: datetime) -> Verdict:
+def _decided(job: Job | Foreign | None, happened: Input, now: datetime) -> Verdict:
+    if isinstance(job, Foreign):
+        return Deferred(f"pipeline version {job.pipeline_version} is not known to this release")
     try:
         return decide(job, happened, now)
     except Exception as error:  # noqa: BLE001  one input must not hold up the others; the caller logs it

@@ -178,3 +178,9 @@ class Ignored(msgspec.Struct, frozen=True):
     """The input changes nothing: it is late, a duplicate, or does not apply."""
 
     reason: str
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """The input is for a job that only another release can judge: it changes nothing here, and must come again."""
+
+    reason: str

@@ -40,7 +40,7 @@ from contracts.events import (
 from contracts.jobs import JobState
 from contracts.payloads import Inline
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Verdict
-from contracts.stages import PIPELINE_VERSION, StageId
+from contracts.stages import StageId
 from orchestrator.job import (
     Admit,
     CommandLost,
@@ -55,9 +55,10 @@ from orchestrator.job import (
 )
 from orchestrator.pipeline import (
     MAX_ROUNDS,
-    PIPELINE,
-    ROUND_STAGES,
+    latest_version,
+    pipeline,
     progress_percent,
+    round_stages,
     stages_completed,
 )
 from orchestrator.step import Step, close, command, duration, end, fail, replace, send, start_ready
@@ -122,7 +123,7 @@ def _submit(submit: SubmitJob, now: datetime) -> Transition:
         max_duration_minutes=request.max_duration_minutes,
         created_at=submit.submitted_at,
         queued_at=submit.submitted_at,
-        pipeline_version=PIPELINE_VERSION,
+        pipeline_version=latest_version(),
     )
     step = Step(job, now)
     step.emit(Submitted, primary_keyword=job.primary_keyword, priority=job.priority)
@@ -172,8 +173,7 @@ def _admit(job: Job, _admit: Admit, now: datetime) -> Transition:
 
 def _wake_up(job: Job, _wake_up: WakeUp, now: datetime) -> Transition | Ignored:
     step = Step(job, now)
-    if job.deadline_at is not None and job.deadline_at <= now:
-        fail(step, "deadline_exceeded", f"not finished within {job.max_duration_minutes} minutes", None)
+    if _out_of_time(step):
         return step.transition()
     for stage, record in job.stages.items():
         if record.status is StageStatus.WAITING and record.due_at is not None and record.due_at <= now:
@@ -181,12 +181,21 @@ def _wake_up(job: Job, _wake_up: WakeUp, now: datetime) -> Transition | Ignored:
     return step.transition() if step.effects else Ignored("nothing_due")
 
 
+def _out_of_time(step: Step) -> bool:
+    """Fail a job whose deadline has come; return whether it had."""
+    job = step.job
+    if job.deadline_at is None or job.deadline_at > step.now:
+        return False
+    fail(step, "deadline_exceeded", f"not finished within {job.max_duration_minutes} minutes", None)
+    return True
+
+
 def _command_lost(job: Job, lost: CommandLost, now: datetime) -> Transition | Ignored:
     stale = _stale(job, lost)
     if stale is not None:
         return stale
     step = Step(job, now)
-    step.add(command(job, lost.stage, job.stages[lost.stage], repeated=True))
+    step.add(command(step, lost.stage, job.stages[lost.stage], repeated=True))
     return step.transition()
 
 
@@ -274,16 +283,17 @@ def _judge(step: Step, verdict: Verdict) -> None:
         changes=verdict.changes,
     )
     rounds = (*job.rounds, report)
+    again = round_stages(job.pipeline_version)
     if verdict.passed:
         step.change(rounds=_choose(rounds, report))
         return
     if job.round < MAX_ROUNDS:
-        kept = {stage: record for stage, record in job.stages.items() if stage not in ROUND_STAGES}
+        kept = {stage: record for stage, record in job.stages.items() if stage not in again}
         step.change(rounds=rounds, round=job.round + 1, stages=kept)
     else:
         best = max(rounds, key=_merit)
         chosen = {
-            stage: replace(record, round=best.round) if stage in ROUND_STAGES else record
+            stage: replace(record, round=best.round) if stage in again else record
             for stage, record in job.stages.items()
         }
         step.change(rounds=_choose(rounds, best), stages=chosen)
@@ -323,13 +333,15 @@ def _complete(step: Step, outcome: StageDone) -> None:
 
 
 def _try_again(step: Step, result: StageResult, outcome: StageRetry) -> None:
-    spec = PIPELINE[result.stage]
+    if _out_of_time(step):  # a stage's time ends with its job's: whoever tells first, the word is the same
+        return
+    spec = pipeline(step.job)[result.stage]
     record = step.job.stages[result.stage]
     if record.attempt >= spec.attempts:
         close(step, result, "failed", outcome.code, outcome.reason)
         fail(step, outcome.code, f"{outcome.reason} (after {record.attempt} attempts)", result.stage)
         return
-    delay = retry_delay(step.job.job_id, result, outcome.after_seconds)
+    delay = retry_delay(step.job, result, outcome.after_seconds)
     due = step.now + timedelta(seconds=delay)
     step.record(result.stage, replace(record, status=StageStatus.WAITING, due_at=due, finished_at=step.now))
     close(step, result, "retrying", outcome.code, outcome.reason)
@@ -345,13 +357,13 @@ def _try_again(step: Step, result: StageResult, outcome: StageRetry) -> None:
     )
 
 
-def retry_delay(job_id: str, result: StageResult, asked: float | None) -> float:
+def retry_delay(job: Job, result: StageResult, asked: float | None) -> float:
     """Return seconds until the next attempt: what the stage asked for (bounded), or the table's delay ± 20 %."""
     if asked is not None:
         return min(max(asked, 0.0), LONGEST_DELAY_SECONDS)
-    digest = hashlib.sha256(f"{job_id}/{result.stage}/{result.round}/{result.attempt}".encode()).digest()
+    digest = hashlib.sha256(f"{job.job_id}/{result.stage}/{result.round}/{result.attempt}".encode()).digest()
     share = int.from_bytes(digest[:8]) / 2**64
-    return PIPELINE[result.stage].delays[result.attempt - 1] * (1 - JITTER + 2 * JITTER * share)
+    return pipeline(job)[result.stage].delays[result.attempt - 1] * (1 - JITTER + 2 * JITTER * share)
 
 
 _HANDLERS: dict[type[Any], Callable[[Job, Any, datetime], Transition | Ignored]] = {

@@ -40,6 +40,15 @@ def command_id(job_id: str, attempt: SendStage | CommandLost) -> str:
     return f"{job_id}/{attempt.stage}/{attempt.run}/{attempt.round}/{attempt.attempt}"
 
 
+def attempt_of(message_id: str) -> tuple[JobId, CommandLost] | None:
+    """Return the job and the attempt that a command's message id names, None when it is no such id."""
+    try:
+        job_id, stage, run, number, attempt, *_repeat = message_id.split("/")
+        return JobId(job_id), CommandLost(StageId(stage), int(run), int(number), int(attempt))
+    except ValueError:
+        return None
+
+
 def stage_message(job: Job, send: SendStage, material: Material, repeat: str = "") -> Outgoing:
     """Return a stage's command; ``repeat`` makes its id differ from that of the copy that was lost."""
     assert job.deadline_at is not None  # noqa: S101  a running job has one

@@ -24,6 +24,11 @@ STAGE_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200),
 )
 
+CONSUMERS_MENDED = Counter(
+    "blog_consumers_mended",
+    "Consumers that were gone, stuck or not as they should be, and made again",
+    ["stream", "consumer", "reason"],
+)
 DEAD_LETTERED = Counter("blog_dead_lettered", "Messages that were put aside", ["code"])
 
 PENDING = Gauge("blog_jobs_pending", "Jobs that wait for a slot")

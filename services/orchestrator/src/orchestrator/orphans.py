@@ -22,6 +22,7 @@ from orchestrator.advancing import Advancer
 from orchestrator.job import CommandLost
 from orchestrator.messages import command_id
 from orchestrator.store import JobStore
+from orchestrator.upkeep import Watch
 
 log = logs.get_logger(__name__)
 
@@ -36,9 +37,9 @@ async def find_orphans(pool: asyncpg.Pool, js: JetStreamContext) -> list[Orphan]
     return await _orphans(JobStore(pool), js)
 
 
-async def reconcile(advancer: Advancer, js: JetStreamContext) -> None:
-    """Make missing streams and consumers again, and send again what they lost."""
-    await _restore_streams(js)
+async def reconcile(advancer: Advancer, js: JetStreamContext, watch: Watch) -> None:
+    """Make missing streams again, mend consumers, and send again what was lost with them."""
+    await _restore_streams(js, watch)
     orphans = await _orphans(advancer.store, js)
     metrics.ORPHANS.set(len(orphans))
     for job_id, lost in orphans:
@@ -46,15 +47,16 @@ async def reconcile(advancer: Advancer, js: JetStreamContext) -> None:
     await advancer.apply(list(orphans))
 
 
-async def _restore_streams(js: JetStreamContext) -> None:
+async def _restore_streams(js: JetStreamContext, watch: Watch) -> None:
     for stream in streams.ALL:
         try:
-            present = {consumer.name for consumer in await js.consumers_info(stream.name)}
+            mended = await watch.mend(stream.name, stream.consumers)
         except NotFoundError:
-            present = set()
-        if not present.issuperset(consumer.durable for consumer in stream.consumers) or not present:
             log.warning("stream_restored", stream=stream.name)
             await ensure_stream(js, stream)
+            mended = {consumer.durable: "gone" for consumer in stream.consumers}
+        for durable, reason in mended.items():
+            metrics.CONSUMERS_MENDED.labels(stream.name, durable, reason).inc()
 
 
 async def _orphans(store: JobStore, js: JetStreamContext) -> list[Orphan]:

@@ -1,14 +1,18 @@
-"""The pipeline as one table: what each stage needs, how long it may take, how often it is tried."""
+"""The pipeline as a table for each version: what each stage needs, how long it may take, how often it is tried.
+
+A job keeps the version it was made with until it ends. How to change the pipeline: ``docs/adr/0006``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 import msgspec
 
 from contracts.jobs import JobState
-from contracts.stages import TOTAL_STAGES, StageId
+from contracts.stages import StageId
 from orchestrator.job import Job, StageRecord, StageStatus
 
 MAX_ROUNDS = 3
@@ -35,7 +39,9 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
 _S = StageId
 _PATIENT = (5.0, 30.0, 120.0)
 
-PIPELINE: dict[StageId, StageSpec] = {
+Pipeline = Mapping[StageId, StageSpec]
+
+_PIPELINE_1: Pipeline = {
     _S.COMPANY: StageSpec(timeout_seconds=300, typical_seconds=10),
     _S.BRIEF: StageSpec(needs=(_S.COMPANY,), timeout_seconds=300, typical_seconds=5),
     _S.RESEARCH: StageSpec(needs=(_S.BRIEF,), timeout_seconds=1200, delays=_PATIENT, typical_seconds=60),
@@ -55,9 +61,31 @@ PIPELINE: dict[StageId, StageSpec] = {
     _S.PUBLISH: StageSpec(needs=(_S.REVIEW,), timeout_seconds=300, delays=_PATIENT, typical_seconds=3),
 }
 
-ROUND_START = StageId.DRAFT
-ROUND_STAGES = frozenset(stage for stage in StageId if ROUND_START <= stage <= StageId.QUALITY)
-"""What a refused round does again."""
+PIPELINES: Mapping[int, Pipeline] = {1: _PIPELINE_1}
+"""By version. One stays until no job of it is left."""
+
+
+def latest_version() -> int:
+    """Return the version that new jobs get."""
+    return max(PIPELINES)
+
+
+def pipeline(job: Job) -> Pipeline:
+    """Return the table that holds for ``job``."""
+    return PIPELINES[job.pipeline_version]
+
+
+def round_stages(version: int) -> frozenset[StageId]:
+    """Return what a refused round does again: the draft, the gate, and all that lies between."""
+    return _between(PIPELINES[version], StageId.DRAFT, StageId.QUALITY)
+
+
+def _between(table: Pipeline, first: StageId, last: StageId) -> frozenset[StageId]:
+    @cache
+    def before(stage: StageId) -> frozenset[StageId]:
+        return frozenset((stage,)).union(*map(before, table[stage].needs))
+
+    return frozenset(stage for stage in before(last) if first in before(stage))
 
 
 def done(stages: Mapping[StageId, StageRecord]) -> frozenset[StageId]:
@@ -65,11 +93,13 @@ def done(stages: Mapping[StageId, StageRecord]) -> frozenset[StageId]:
     return frozenset(stage for stage, record in stages.items() if record.status is StageStatus.DONE)
 
 
-def ready(stages: Mapping[StageId, StageRecord]) -> tuple[StageId, ...]:
+def ready(job: Job) -> tuple[StageId, ...]:
     """Return the stages that have not started and whose needs are all done, in pipeline order."""
-    finished = done(stages)
+    finished = done(job.stages)
     return tuple(
-        stage for stage, spec in PIPELINE.items() if stage not in stages and finished.issuperset(spec.needs)
+        stage
+        for stage, spec in pipeline(job).items()
+        if stage not in job.stages and finished.issuperset(spec.needs)
     )
 
 
@@ -85,9 +115,14 @@ def stages_completed(job: Job) -> int:
     return len(done(job.stages))
 
 
+def total_stages(job: Job) -> int:
+    """Return how many stages the job has in all."""
+    return len(pipeline(job))
+
+
 def progress_percent(job: Job) -> int:
     """Return completed stages in percent, rounded down."""
-    return stages_completed(job) * 100 // TOTAL_STAGES
+    return stages_completed(job) * 100 // total_stages(job)
 
 
 def wake_at(job: Job) -> datetime | None:

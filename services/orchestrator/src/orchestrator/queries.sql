@@ -19,14 +19,15 @@ SELECT docs, clock_timestamp() AS now FROM (SELECT coalesce(array_agg(doc::text)
 INSERT INTO jobs.jobs (
     job_id, state, queued_at, started_at, finished_at, deadline_at, wake_at, eta_at, run, round, seq, current_stage,
     stages_completed, progress_percent, quality_score, error, error_code, error_stage, doc,
-    tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at, request
+    tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at, request,
+    pipeline_version, total_stages
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
     $7::timestamptz[], $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::text[], $13::int[], $14::int[],
     $15::float8[], $16::text[], $17::text[], $18::text[], $19::json[],
     $20::text[], $21::text[], $22::int[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[],
-    $28::timestamptz[], $29::json[]
+    $28::timestamptz[], $29::json[], $30::int[], $31::int[]
 );
 
 -- name: update_jobs
@@ -75,10 +76,13 @@ ON CONFLICT (job_id, stage, round) DO UPDATE SET payload = excluded.payload;
 
 -- name: save_results
 -- Finished articles.
-INSERT INTO jobs.results (job_id, tenant, slug, headline, primary_keyword, result, created_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::timestamptz[])
+INSERT INTO jobs.results (job_id, tenant, slug, headline, primary_keyword, result, created_at, fingerprint)
+SELECT n.*, coalesce(n.result ->> 'fingerprint', '')
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::timestamptz[])
+    AS n (job_id, tenant, slug, headline, primary_keyword, result, created_at)
 ON CONFLICT (job_id) DO UPDATE SET
-    slug = excluded.slug, headline = excluded.headline, result = excluded.result, created_at = excluded.created_at;
+    slug = excluded.slug, headline = excluded.headline, result = excluded.result, created_at = excluded.created_at,
+    fingerprint = excluded.fingerprint;
 
 -- name: append_events
 -- Public events, in their order.
@@ -117,27 +121,44 @@ SELECT pg_advisory_xact_lock(7236830163);
 SELECT tenant, count(*)::int AS running FROM jobs.jobs WHERE state = 'running' GROUP BY tenant;
 
 -- name: candidates
--- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots.
+-- For each tenant and priority the jobs that have waited longest: all that can be picked for $1 slots. Of the
+-- pipeline versions $2: others' jobs at the head of the queue must not hold up those behind them.
 SELECT c.job_id::text, c.tenant, c.priority, c.queued_at
 FROM (SELECT DISTINCT tenant, priority FROM jobs.jobs WHERE state = 'pending') AS lane
 CROSS JOIN LATERAL (
     SELECT job_id, tenant, priority, queued_at FROM jobs.jobs
     WHERE state = 'pending' AND tenant = lane.tenant AND priority = lane.priority
+        AND pipeline_version = ANY($2::int[])
     ORDER BY queued_at LIMIT $1
 ) AS c;
 
+-- name: pending_job
+-- A job that could not be admitted, with what its columns tell.
+SELECT
+    job_id::text, tenant, batch_id, priority, primary_keyword, created_at, queued_at, started_at, run, seq, doc, request
+FROM jobs.jobs WHERE job_id = $1::uuid;
+
 -- name: due
 -- Running jobs with a deadline or a retry that has come.
-SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 ORDER BY wake_at LIMIT 200;
+SELECT job_id::text FROM jobs.jobs WHERE wake_at <= $1 AND pipeline_version = ANY($2::int[])
+ORDER BY wake_at LIMIT 200;
 
 -- name: delete_finished
--- Jobs that ended before $1, a few at a time so that locks stay short.
-DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
-    SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
-));
+-- Jobs that ended before $1, a few at a time so that locks stay short; what is left says that there was such a job.
+WITH gone AS (
+    DELETE FROM jobs.jobs WHERE job_id = ANY(ARRAY(
+        SELECT job_id FROM jobs.jobs WHERE finished_at < $1 LIMIT 500 FOR UPDATE SKIP LOCKED
+    )) RETURNING job_id
+)
+INSERT INTO jobs.deleted_jobs (job_id) SELECT job_id FROM gone
+ON CONFLICT (job_id) DO UPDATE SET deleted_at = excluded.deleted_at;
+
+-- name: forget_deleted
+-- Jobs that were deleted before $1.
+DELETE FROM jobs.deleted_jobs WHERE deleted_at < $1;
 
 -- name: record_durations
--- Median and 90th percentile of each stage's latest 200 successful attempts.
+-- Median and 90th percentile of the latest 200 successful attempts at each of the stages $1.
 INSERT INTO jobs.stage_durations (stage, median_seconds, p90_seconds, samples, computed_at)
 SELECT
     stage,
@@ -145,9 +166,7 @@ SELECT
     percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds),
     count(*),
     now()
-FROM (
-    SELECT DISTINCT stage FROM jobs.stage_runs WHERE status = 'done'
-) AS known
+FROM unnest($1::text[]) AS known (stage)
 CROSS JOIN LATERAL (
     SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM jobs.stage_runs AS r
     WHERE r.stage = known.stage AND r.status = 'done' ORDER BY finished_at DESC LIMIT 200
@@ -167,6 +186,7 @@ SELECT stage, median_seconds FROM jobs.stage_durations;
 SELECT r.job_id::text, r.stage, r.run, r.round, r.attempt
 FROM jobs.stage_runs AS r JOIN jobs.jobs AS j USING (job_id)
 WHERE r.status = 'running' AND j.state = 'running' AND r.started_at < now() - make_interval(secs => $1)
+    AND j.pipeline_version = ANY($2::int[])
 ORDER BY r.started_at;
 
 -- name: unsent
@@ -175,14 +195,14 @@ SELECT msg_id FROM jobs.outbox WHERE msg_id = ANY($1::text[]);
 
 -- name: counts
 -- For the gauges: waiting, running, and how long the oldest running job has held its slot (a retried job started earlier).
-SELECT
-    count(*) FILTER (WHERE state = 'pending')::int AS pending,
-    count(*) FILTER (WHERE state = 'running')::int AS running,
-    coalesce(
-        max(extract(epoch FROM $1 - (doc ->> 'admitted_at')::timestamptz)) FILTER (WHERE state = 'running'), 0
-    )::float8 AS oldest
-FROM jobs.jobs
-WHERE state IN ('pending', 'running');
+-- Each state by itself, through its partial index: together they would be looked for among all jobs.
+SELECT (SELECT count(*)::int FROM jobs.jobs WHERE state = 'pending') AS pending, r.running, r.oldest
+FROM (
+    SELECT
+        count(*)::int AS running,
+        coalesce(max(extract(epoch FROM $1 - (doc ->> 'admitted_at')::timestamptz)), 0)::float8 AS oldest
+    FROM jobs.jobs WHERE state = 'running'
+) AS r;
 
 -- name: record_dead_letters
 -- Put messages aside, each once.

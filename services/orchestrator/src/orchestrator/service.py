@@ -6,17 +6,15 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-import asyncpg
-
 from chassis import logs
 from chassis.broker import connect as connect_nats
 from chassis.broker import ensure_stream, lost
 from chassis.clock import Clock, SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
-from chassis.errors import MigrationError
 from chassis.http import operations
 from chassis.lifecycle import every, until
+from chassis.migrate import check_migrated
 from contracts import streams
 from orchestrator import metrics
 from orchestrator.advancing import Advancer
@@ -26,6 +24,7 @@ from orchestrator.job import WakeUp
 from orchestrator.orphans import reconcile
 from orchestrator.settings import Settings
 from orchestrator.store import JobStore
+from orchestrator.upkeep import Watch
 
 log = logs.get_logger(__name__)
 
@@ -35,7 +34,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(settings.database_url, name="orchestrator")
         stack.push_async_callback(close, pool)
-        await _check_schema(pool)
+        await check_migrated(pool, "jobs", "orchestrator", "run 'blog-writer migrate' first")
         closed = asyncio.Event()
         client = await connect_nats(settings.nats_url, "orchestrator", closed.set)
         stack.push_async_callback(client.close)
@@ -45,7 +44,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         clock = SystemClock()
         store, letters = JobStore(pool), DeadLetters(pool)
         await store.record_durations()
-        advancer = Advancer(store, client)
+        advancer, watch = Advancer(store, client), Watch(js)
         ready.set()
         log.info("orchestrator_ready", max_concurrent=settings.max_concurrent)
         await until(
@@ -60,18 +59,11 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             ),
             every(0.5, lambda: _wake(advancer), name="timers"),
             every(1, advancer.relay, name="outbox"),
-            every(15, lambda: reconcile(advancer, js), name="orphans"),
+            every(15, lambda: reconcile(advancer, js, watch), name="orphans"),
             every(60, store.record_durations, name="durations"),
             every(600, lambda: _clean_up(store, letters, settings, clock), name="retention"),
             every(5, lambda: _measure(store, letters), name="metrics"),
             *operations(settings.operations_port, stop, client, pool),
-        )
-
-
-async def _check_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("SELECT to_regclass('jobs.jobs')") is None:
-        raise MigrationError(
-            "DATABASE_URL: the database has no schema 'jobs'; run 'blog-writer migrate' first"
         )
 
 

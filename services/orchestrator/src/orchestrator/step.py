@@ -22,7 +22,10 @@ from orchestrator.job import (
     StopStages,
     Transition,
 )
-from orchestrator.pipeline import PIPELINE, ready
+from orchestrator.pipeline import pipeline, ready
+
+DEADLINE_GRACE_SECONDS = 2.0
+"""By which the job's deadline comes before an attempt's own end: it is the deadline that is told then."""
 
 
 class Step:
@@ -63,7 +66,7 @@ def replace(value: Any, **fields: Any) -> Any:
 
 
 def start_ready(step: Step) -> None:
-    for stage in ready(step.job.stages):
+    for stage in ready(step.job):
         send(step, stage, 1)
 
 
@@ -73,18 +76,23 @@ def send(step: Step, stage: StageId, attempt: int) -> None:
         status=StageStatus.RUNNING, run=job.run, round=job.round, attempt=attempt, started_at=step.now
     )
     step.record(stage, record)
-    step.add(command(step.job, stage, record))
+    step.add(command(step, stage, record))
     step.emit(StageStarted, stage=stage, name=stage.field, round=job.round, attempt=attempt)
 
 
-def command(job: Job, stage: StageId, record: StageRecord, *, repeated: bool = False) -> SendStage:
+def command(step: Step, stage: StageId, record: StageRecord, *, repeated: bool = False) -> SendStage:
+    """Return an attempt's command. The time it has is reckoned here, as seconds: a worker's clock may be wrong."""
+    job = step.job
+    assert job.deadline_at is not None  # noqa: S101  a running job has one
+    left = (job.deadline_at - step.now).total_seconds()
+    table = pipeline(job)
     return SendStage(
         stage=stage,
         run=job.run,
         round=record.round,
         attempt=record.attempt,
-        timeout_seconds=PIPELINE[stage].timeout_seconds,
-        reads={other: job.stages[other].round for other in reads(stage)},
+        timeout_seconds=min(table[stage].timeout_seconds, max(0.0, left) + DEADLINE_GRACE_SECONDS),
+        reads={other: job.stages[other].round for other in reads(stage) if other in table},
         repeated=repeated,
     )
 

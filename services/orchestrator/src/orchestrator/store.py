@@ -12,25 +12,30 @@ import msgspec
 
 from chassis import logs
 from chassis.broker import Outgoing
-from chassis.clock import Clock
-from chassis.database import Queries, columns, together
+from chassis.clock import Clock, SystemClock
+from chassis.database import Queries, columns, together, unavailable
 from chassis.outbox import Numbered, Outbox
-from contracts import codec
+from contracts import codec, dead_letters, streams, subjects
 from contracts.articles import ArticleReference
 from contracts.commands import SubmitJob
 from contracts.ids import JobId
 from contracts.payloads import Payload
 from contracts.stages import STAGES, StageId
 from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
-from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStage, StopStages
+from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStage, StopStages, Transition
 from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
+from orchestrator.unstartable import given_up
+from orchestrator.versions import Foreign, known, read_job
 from orchestrator.writes import of_kind, statements
 
 log = logs.get_logger(__name__)
 
 EARLIER_ARTICLES = 200
 """Of a tenant, at most, that a new article is compared with."""
+
+REMEMBERED_DAYS = 365
+"""How long it is known of a deleted job that it was there: a gateway that was away for less does not submit it again."""
 
 _payload: msgspec.json.Decoder[Payload] = msgspec.json.Decoder(Payload)
 
@@ -54,7 +59,7 @@ class JobStore:
     def __init__(self, pool: asyncpg.Pool, clock: Clock | None = None) -> None:
         """Take the time from ``clock``, by default from Postgres: one clock for all replicas, whatever theirs say."""
         self.pool = pool
-        self.outbox = Outbox("jobs")
+        self.outbox = Outbox("jobs", put_aside)
         self._clock = clock
         self._queries = Queries.load("orchestrator")
         self._durations: dict[StageId, float] = {}
@@ -70,6 +75,29 @@ class JobStore:
             picked = await self.choose(connection, slots)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
 
+    async def admit_singly(self, slots: int) -> list[Advanced]:
+        """Do the same one by one: a job that cannot be admitted fails, and the others are."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            picked = await self.choose(connection, slots)
+            return [await self._admit_or_give_up(connection, job_id) for job_id in picked]
+
+    async def _admit_or_give_up(self, connection: Any, job_id: JobId) -> Advanced:
+        try:
+            async with connection.transaction():
+                advanced = await self._advance(connection, [(job_id, Admit())])
+            verdict = advanced.verdicts[0]
+            if isinstance(verdict, Transition):
+                return advanced
+            reason = verdict.reason
+        except Exception as error:
+            if may_pass(error):
+                raise
+            log.exception("job_not_startable", job_id=job_id)
+            reason = f"{type(error).__name__}: {error}"
+        (row,) = await self._fetch(connection, "pending_job", job_id)
+        now = await self._now(connection)
+        return await self._written(connection, given_up(dict(row), reason, now), now)
+
     async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
         """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
         await connection.execute(self._queries["lock_admission"])
@@ -79,29 +107,32 @@ class JobStore:
         free = slots - sum(running.values())
         if free <= 0:
             return ()
-        rows = await self._fetch(connection, "candidates", free)
+        rows = await self._fetch(connection, "candidates", free, known())
         candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
         return pick(candidates, running, free, await self._now(connection))
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
-        return [
-            JobId(row["job_id"]) for row in await self._fetch(self.pool, "due", await self._now(self.pool))
-        ]
+        rows = await self._fetch(self.pool, "due", await self._now(self.pool), known())
+        return [JobId(row["job_id"]) for row in rows]
 
     async def delete_finished(self, days: float) -> int:
         """Delete jobs that ended more than ``days`` ago, in batches; return how many."""
-        before = await self._now(self.pool) - timedelta(days=days)
-        deleted = 0
+        now, deleted = await self._now(self.pool), 0
+        before = now - timedelta(days=days)
         while count := int((await self.pool.execute(self._queries["delete_finished"], before)).split()[-1]):
             deleted += count
+        await self.pool.execute(self._queries["forget_deleted"], now - timedelta(days=days + REMEMBERED_DAYS))
         return deleted
 
     async def record_durations(self) -> None:
         """Compute how long stages usually take, and use it for the estimates from now on."""
-        await self.pool.execute(self._queries["record_durations"])
+        await self.pool.execute(self._queries["record_durations"], list(StageId))
         rows = await self._fetch(self.pool, "durations")
-        self._durations = {StageId(row["stage"]): row["median_seconds"] for row in rows}
+        ours = frozenset(StageId)  # a later release may have more
+        self._durations = {
+            StageId(row["stage"]): row["median_seconds"] for row in rows if row["stage"] in ours
+        }
 
     async def counts(self) -> asyncpg.Record:
         """Return ``pending``, ``running`` and ``oldest`` (seconds the oldest running job has run)."""
@@ -109,7 +140,7 @@ class JobStore:
 
     async def in_flight(self, older_than_seconds: float) -> list[tuple[JobId, CommandLost]]:
         """Return the attempts that run for longer than that, as what they are if their command is lost."""
-        rows = await self._fetch(self.pool, "in_flight", older_than_seconds)
+        rows = await self._fetch(self.pool, "in_flight", older_than_seconds, known())
         return [
             (
                 JobId(row["job_id"]),
@@ -141,6 +172,9 @@ class JobStore:
                 log.error(
                     "input_refused", job_id=job_id, input=type(happened).__name__, reason=verdict.reason
                 )
+        return await self._written(connection, folded, now)
+
+    async def _written(self, connection: Any, folded: Folded, now: datetime) -> Advanced:
         if not folded.jobs:
             return Advanced(folded.verdicts, [], [], {}, [])
         messages = await self._messages(connection, folded, repeat=f"{now.timestamp():.3f}")
@@ -153,14 +187,16 @@ class JobStore:
         stopped = [job_id for job_id, _ in of_kind(folded.effects, StopStages)]
         return Advanced(folded.verdicts, numbered, stopped, folded.jobs, folded.effects)
 
-    async def _lock(self, connection: Any, batch: Sequence[Happening]) -> tuple[dict[JobId, Job], datetime]:
+    async def _lock(
+        self, connection: Any, batch: Sequence[Happening]
+    ) -> tuple[dict[JobId, Job | Foreign], datetime]:
         """Return the rows of a batch's jobs, locked, and the time."""
         new = [job_id for job_id, happened in batch if isinstance(happened, SubmitJob)]
         if new:
             await connection.execute(self._queries["lock_submissions"], new)
         ids = list({job_id for job_id, _ in batch})
         docs, now = (await self._fetch(connection, "lock_jobs", ids))[0]
-        jobs = [codec.decode(doc, Job) for doc in docs]
+        jobs = [read_job(doc) for doc in docs]
         return {job.job_id: job for job in jobs}, self._clock.now() if self._clock else now
 
     async def _messages(self, connection: Any, folded: Folded, repeat: str) -> list[Outgoing]:
@@ -225,3 +261,16 @@ class JobStore:
             job_id: [article for article in latest[tenant] if article.job_id != job_id]
             for job_id, tenant in tenants.items()
         }
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same batch may be applied later: the database is away, busy or stopping, or lacks a migration."""
+    refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
+    return unavailable(error) or (isinstance(error, asyncpg.PostgresError) and not refused)
+
+
+def put_aside(message: Outgoing, limit: int) -> Outgoing:
+    """Return the report on a message that is too large for the server."""
+    stream = streams.stream_of(message.subject).name
+    letter = dead_letters.too_large(message, stream, limit, "orchestrator", SystemClock().now())
+    return Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)

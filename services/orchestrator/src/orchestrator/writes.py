@@ -27,7 +27,7 @@ from orchestrator.job import (
     StopStages,
 )
 from orchestrator.messages import job_stage_subjects
-from orchestrator.pipeline import current_stage, progress_percent, stages_completed, wake_at
+from orchestrator.pipeline import current_stage, progress_percent, stages_completed, total_stages, wake_at
 
 Row = tuple[Any, ...]
 E = TypeVar("E", bound=Effect)
@@ -73,6 +73,8 @@ def _new_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime)
             request.callback_url,
             folded.jobs[job_id].created_at,
             codec.encode(request).decode(),
+            folded.jobs[job_id].pipeline_version,
+            total_stages(folded.jobs[job_id]),
         )
         for job_id, request in folded.requests.items()
     ]

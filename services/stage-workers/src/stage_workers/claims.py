@@ -26,17 +26,18 @@ class Claim:
     """The command's message; the newest one when the stream delivers it again meanwhile, as after an outage."""
 
     def __init__(self, message: Msg) -> None:
-        self._message = message
+        self.message = message
+        """The delivery that is answered for."""
 
     @property
     def message_id(self) -> tuple[int, datetime]:
         """What all deliveries of one message have in common; a command that is sent anew has another."""
-        metadata = self._message.metadata
+        metadata = self.message.metadata
         return metadata.sequence.stream, metadata.timestamp
 
     def renew(self, message: Msg) -> None:
         """Answer for a newer delivery from now on."""
-        self._message = message
+        self.message = message
 
     @asynccontextmanager
     async def kept_alive(self, ack_wait: float) -> AsyncIterator[None]:
@@ -50,31 +51,31 @@ class Claim:
     async def _beat(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await _quietly(self._message.in_progress())
+            await _quietly(self.message.in_progress())
 
     async def ack(self) -> None:
         """Ack, and make sure that the stream knows: an ack that is lost would have paid work done again."""
         for _ in range(ACK_TRIES):
             try:
-                await self._message.ack_sync(timeout=ACK_SECONDS)
+                await self.message.ack_sync(timeout=ACK_SECONDS)
             except NatsTimeout:
                 continue
             except NatsError as error:
                 log.warning("ack_failed", reason=str(error) or repr(error))
             return
-        log.warning("ack_unconfirmed", subject=self._message.subject)
+        log.warning("ack_unconfirmed", subject=self.message.subject)
 
     async def hand_back(self, *, finished: bool) -> None:
         """Give an unfinished command to another worker at once; ack a finished one without waiting."""
-        await _quietly(self._message.ack() if finished else self._message.nak())
+        await _quietly(self.message.ack() if finished else self.message.nak())
 
     async def reject(self) -> None:
         """Have a command that nobody can run never delivered again."""
-        await _quietly(self._message.term())
+        await _quietly(self.message.term())
 
     async def hand_back_later(self) -> None:
         """Have the command delivered again after a while."""
-        await _quietly(self._message.nak(delay=RETRY_SECONDS))
+        await _quietly(self.message.nak(delay=RETRY_SECONDS))
 
 
 async def _quietly(action: Coroutine[Any, Any, None]) -> None:

@@ -56,11 +56,12 @@ class Payloads:
         return data
 
 
-def fitting(result: StageResult) -> bytes:
-    """Return a result as a message that every NATS server takes: one that is too large would never get through."""
+def fitting(result: StageResult, server_limit: int = MESSAGE_LIMIT) -> bytes:
+    """Return a result as a message that the server takes: one that is too large would never get through."""
     data = codec.encode(result)
-    if len(data) <= MESSAGE_LIMIT - HEADER_ROOM:
+    limit = min(MESSAGE_LIMIT, server_limit) - HEADER_ROOM
+    if len(data) <= limit:
         return data
-    reason = f"the result has {len(data)} bytes; at most {MESSAGE_LIMIT - HEADER_ROOM} are possible"
+    reason = f"the result has {len(data)} bytes; at most {limit} are possible"
     failed = StageFail(code="output_too_large", reason=reason)
     return codec.encode(msgspec.structs.replace(result, outcome=failed))

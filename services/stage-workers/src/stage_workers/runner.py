@@ -30,11 +30,12 @@ from contracts import codec, streams, subjects
 from contracts.commands import RunStage
 from contracts.dead_letters import DeadLetterCode
 from contracts.ids import JobId
-from contracts.results import Outcome, StageResult, StageRetry
+from contracts.results import Outcome, StageResult
 from contracts.stages import StageId
-from stage_workers.aside import Aside, hopeless
+from stage_workers.aside import PATIENCE, Aside, hopeless
 from stage_workers.attempts import Attempts
 from stage_workers.claims import Claim
+from stage_workers.hand_backs import HandBacks
 from stage_workers.payloads import fitting
 from stage_workers.slots import Slots
 from stage_workers.supervision import Supervised
@@ -58,6 +59,7 @@ class Runner:
         self,
         client: Client,
         attempts: Attempts,
+        hand_backs: HandBacks,
         stages: tuple[StageId, ...],
         slots: int,
         clock: Clock,
@@ -68,6 +70,7 @@ class Runner:
         self._publisher = Publisher(self._js)
         self._aside = Aside(self._publisher, clock)
         self._attempts = attempts
+        self._hand_backs = hand_backs
         self._stages = stages
         self._slots = Slots(slots, stages)
         self._clock = clock
@@ -130,13 +133,14 @@ class Runner:
             self._slots.give_back()
 
     async def _claim_or_put_aside(self, command: RunStage, message: Msg) -> None:
-        deliveries = message.metadata.num_delivered
-        verdict = None if _number(command) in self._claims else hopeless(command, deliveries)
+        held = _number(command) in self._claims
+        verdict = None if held else hopeless(command, await self._hand_backs.lost(message))
         if verdict is None:
             await self._claim(command, message)
-        elif deliveries > streams.STAGE_MAX_DELIVERIES:
+        elif message.metadata.num_delivered > PATIENCE[verdict[0]]:
             await self._aside.put(message, *verdict)
         else:  # a worker of another release may take it
+            await self._hand_backs.note(message)
             await Claim(message).hand_back_later()
 
     async def _claim(self, command: RunStage, message: Msg) -> None:
@@ -170,6 +174,8 @@ class Runner:
             self._finished.append(claim.message_id)
             await claim.ack()
         except asyncio.CancelledError:
+            if not finished:
+                await self._hand_backs.note(claim.message)
             await claim.hand_back(finished=finished)
             raise
         except Exception:
@@ -177,14 +183,15 @@ class Runner:
             await claim.hand_back_later()
 
     async def _outcome(self, command: RunStage) -> Outcome | None:
-        """Run the stage within its time; None when its job was cancelled meanwhile."""
-        left = (command.deadline_at - self._clock.now()).total_seconds()
-        if left <= 0:
-            return StageRetry(code="stage_timeout", reason="the job was out of time before the stage began")
+        """Run the stage within its time; None when its job was cancelled meanwhile.
+
+        The time counts from here, and no clock of this machine is compared with another's: the command's bound includes
+        the job's deadline, and what a timeout means is for the orchestrator to say.
+        """
         attempt = Supervised(self._attempts.run(command))
         self._running[command.job_id].add(attempt)
         try:
-            return await attempt.outcome(min(command.timeout_seconds, left))
+            return await attempt.outcome(command.timeout_seconds)
         finally:
             self._forget(command.job_id, attempt)
 
@@ -211,7 +218,9 @@ class Runner:
             worker=WORKER,
         )
         subject = subjects.result(command.job_id, command.stage)
-        message = Outgoing(subject, fitting(result), f"{_number(command)}/{claim.message_id[0]}")
+        message = Outgoing(
+            subject, fitting(result, self._publisher.limit), f"{_number(command)}/{claim.message_id[0]}"
+        )
         pause = FIRST_PAUSE
         while not await self._publisher.publish_all([message]):
             await asyncio.sleep(pause)

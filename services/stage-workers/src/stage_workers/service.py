@@ -27,6 +27,7 @@ from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
 from stage_workers.gates import phrases
+from stage_workers.hand_backs import HandBacks
 from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
@@ -66,8 +67,9 @@ async def run(
             store=StoredArticles(objects, settings.public_url),
         )
         clock = SystemClock()
-        attempts = Attempts(registry, ports, Payloads(objects), await open_bucket(js), client, clock)
-        runner = Runner(client, attempts, stages, settings.stage_slots, clock)
+        bucket = await open_bucket(js)
+        attempts = Attempts(registry, ports, Payloads(objects), bucket, client, clock)
+        runner = Runner(client, attempts, HandBacks(bucket), stages, settings.stage_slots, clock)
         broker = _control(settings, runner, closed)
         stack.push_async_callback(stop_broker, broker)
         await broker.start()

@@ -7,6 +7,7 @@ from contracts.articles import Sentence
 from contracts.stages import CitationsInput, ResearchOutput
 from stage_workers.adapters.fakes import FakeContext, MemoryPages
 from stage_workers.assembly import assemble
+from stage_workers.errors import FetchFailed
 from stage_workers.evidence import evidence, is_private, normal, stands
 from stage_workers.site.competitors import given, of_entries
 from stage_workers.stages import citations
@@ -171,3 +172,25 @@ def test_the_assembled_article_cites_what_the_claim_moved_to(make):
     article = assemble(msgspec.structs.replace(given_input, citations=checked))
     assert article.draft.direct_answer[0] == Sentence(text=claim.text, source_ids=("s2",))
     assert [citation.source_id for citation in article.citations] == ["s2", "s1"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["http_404", "http_503", "timeout", "soft_404", "too_large", "too_many_redirects", "invalid_url", "dns"],
+)
+async def test_a_source_that_cannot_be_read_gives_way_whatever_the_reason(make, code):
+    one, two = web(make, "s1", RUST), web(make, "s2", RUST)
+    gone = FetchFailed(one.url, code, "gone", transient=code in {"timeout", "http_503"})
+    pages = {one.url: gone, two.url: make.page(two.url, RUST)}
+    output, _ = await verified(make, make.sentence(RUST, "s1"), (one, two), pages)
+    assert [(moved.source_ids, moved.reason) for moved in output.replaced] == [
+        (("s2",), "the source can no longer be read")
+    ]
+
+
+async def test_a_page_that_became_an_error_with_status_200_is_no_source(make):
+    one = web(make, "s1", RUST)
+    pages = {one.url: make.page(one.url, "# Page not found\n\nTry the search.")}
+    output, _ = await verified(make, make.sentence(RUST, "s1"), (one,), pages)
+    assert output.citations == ()
+    assert [claim.reason for claim in output.dropped] == ["the source can no longer be read"]

@@ -38,8 +38,16 @@ def fit_topics(topics: Sequence[Topic], language: str, is_unfit: Unfit) -> list[
         and not is_unfit(topic.source.title)
         and (blocks := tuple(block for block in topic.blocks if _is_fit(block, is_unfit)))
     ]
-    own = [topic for topic in kept if other_language(topic.words(), language) is None]
-    return own or kept
+    foreign = _foreign(kept, language)
+    return [topic for topic in kept if topic.place[0] not in foreign] or kept
+
+
+def _foreign(topics: Iterable[Topic], language: str) -> set[int]:
+    """Return the pages, by their number, that are in another language: as wholes, since a short topic says little."""
+    pages: dict[int, str] = {}
+    for topic in topics:
+        pages[topic.place[0]] = f"{pages.get(topic.place[0], '')} {topic.words()}"
+    return {number for number, text in pages.items() if other_language(text, language) is not None}
 
 
 def unfit_sentences(topics: Iterable[Topic], language: str, is_unfit: Unfit) -> Iterator[str]:
