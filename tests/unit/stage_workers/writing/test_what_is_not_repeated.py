@@ -7,7 +7,10 @@ from contracts.articles import Finding, RoundReport, Sentence
 from stage_workers.extractive.density import balanced
 from stage_workers.extractive.draft import compose
 from stage_workers.extractive.feedback import described
+from stage_workers.extractive.topics import gather
+from stage_workers.extractive.unwanted import fit_topics, unfit
 from stage_workers.keywords import density, occurrences
+from stage_workers.site.competitors import of_entries
 
 CASES = (("bicycle chain", "bicycle-chain", "en"), ("Regenwasser", "regenwasser", "de"))
 
@@ -46,6 +49,23 @@ def test_sentences_that_the_gate_would_refuse_are_left_out(make, sentence):
     draft = compose(msgspec.structs.replace(task, company=company), "extractive")
     assert not any(sentence in each.text for each in make.every_sentence(draft))
     assert len(draft.sections) >= 3
+
+
+@pytest.mark.parametrize("place", ["heading", "list", "table"])
+def test_headings_lists_and_tables_that_name_a_competitor_are_left_out(make, place):
+    page = make.page("bicycle-chain")
+    more = {
+        "heading": "## What Pedal Palace says\n\nA clean chain shifts well and runs for years in all weather.",
+        "list": "## Tools\n\n- a brush that Pedal Palace sells\n- a rag\n- a bottle of thin chain oil",
+        "table": "## Prices\n\n| Shop | Price |\n|---|---|\n| Pedal Palace | 12 crowns |\n| Bicycle chain | 14 crowns |",
+    }
+    longer = msgspec.structs.replace(page, text=f"{page.text}\n\n{more[place]}\n")
+    task = make.write_draft("bicycle chain", [longer, make.page("bicycle-faq")])
+    topics = gather(task.sources, "bicycle chain", "en")
+    kept = fit_topics(topics, "en", unfit("en", of_entries(["Pedal Palace"])))
+    assert "Pedal Palace" in str(topics)
+    assert "Pedal Palace" not in str([(topic.heading, topic.blocks) for topic in kept])
+    assert len(kept) >= len(topics) - 1
 
 
 def test_pages_in_another_language_are_left_out_unless_there_are_no_others(make):
