@@ -10,6 +10,7 @@ from chaos.evidence import TERMINAL, EventFact, Evidence, by_job
 from chaos.promises import (
     every_end_is_told,
     every_signature_verifies,
+    nobody_is_led_astray,
     steering_is_done,
     submissions_are_answered_soon,
 )
@@ -175,6 +176,7 @@ INVARIANTS: dict[str, Check] = {
     "I6 histories are paths, without gaps": every_story_is_a_path,
     "I7 nothing is left over": nothing_is_left_over,
     "I8 every signature verifies": every_signature_verifies,
+    "I9 nobody is led to a canary": nobody_is_led_astray,
     "I10 processes hold little": processes_hold_little,
     "I11 money is spent once": money_is_spent_once,
     "A1 submissions are answered soon": submissions_are_answered_soon,

@@ -59,8 +59,8 @@ class Edge:
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self, port: int) -> int:
-        """Proxy a port of this machine; return the port to use instead."""
+    async def listen(self, port: int, address: str = "127.0.0.1") -> int:
+        """Proxy a port of this machine; return the port to use instead, at ``address``."""
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -74,7 +74,7 @@ class Edge:
                 self._tasks.discard(task)
                 writer.transport.abort()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(connected, address, 0)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 

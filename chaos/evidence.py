@@ -24,6 +24,7 @@ from chaos.records import (
     Receipt,
     Sample,
     Steered,
+    Touched,
     read,
 )
 from contracts import streams
@@ -79,6 +80,8 @@ class DeliveryFact(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     status: str
     attempts: int
+    reason: str | None = None
+    """Of the latest attempt."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     receipts: list[Receipt] = []
     calls: list[Call] = []
     copies: list[Copied] = []
+    touched: list[Touched] = []
     faults: list[Fault] = []
     exits: list[Exited] = []
     readiness: list[Readiness] = []
@@ -124,6 +128,7 @@ def written(folder: Path) -> dict[str, Any]:
         "receipts": read(folder, Receipt),
         "calls": read(folder, Call),
         "copies": read(folder, Copied),
+        "touched": read(folder, Touched),
         "faults": read(folder, Fault),
         "exits": read(folder, Exited),
         "readiness": read(folder, Readiness),
@@ -145,7 +150,10 @@ _ROWS: dict[str, tuple[type[Any], str]] = {
         "SELECT job_id::text, stage, run, round, attempt, status FROM jobs.stage_runs",
     ),
     "outputs": (OutputFact, "SELECT job_id::text, stage, round FROM jobs.stage_outputs"),
-    "deliveries": (DeliveryFact, "SELECT job_id::text, seq, status, attempts FROM notifier.deliveries"),
+    "deliveries": (
+        DeliveryFact,
+        "SELECT job_id::text, seq, status, attempts, last_reason AS reason FROM notifier.deliveries",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import random
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chaos.records import Call, Journal, Receipt, now
+from chaos.records import Call, Journal, Receipt, Touched, now
 from chaos.web import Request, WebServer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  made up
@@ -34,6 +34,30 @@ class Provider:
         if (released := self.held.get(facts["stage"])) is not None:
             await released.wait()
         return 200, b'"worth its money"'
+
+
+class Canary:
+    """Listens where nobody may be led to, and writes down who comes all the same."""
+
+    def __init__(self, address: str, journal: Journal) -> None:
+        self.address = address
+        self.port = 0
+        self._journal = journal
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._connected, self.address, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Stop."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _connected(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._journal.write(Touched(at=now(), canary=f"{self.address}:{self.port}"))
+        writer.close()
 
 
 class Mood(enum.StrEnum):

@@ -60,6 +60,24 @@ def every_signature_verifies(evidence: Evidence) -> list[str]:
     return broken + [f"{r.message_id}: its time is {r.timestamp - r.at:+.0f} s off" for r in late]
 
 
+def nobody_is_led_astray(evidence: Evidence) -> list[str]:
+    """I9: no connection to a canary; a webhook that was to go there ended as refused, and no such site was read."""
+    broken = [f"{touched.canary} was connected to at {touched.at:.1f}" for touched in evidence.touched]
+    baits = {accepted.job_id: accepted.bait for accepted in evidence.accepted if accepted.bait}
+    for delivery in evidence.deliveries:
+        to_canary = baits.get(delivery.job_id) == "callback_url"
+        if to_canary and (delivery.status, delivery.reason) != ("exhausted", "ssrf_blocked"):
+            broken.append(
+                f"the webhook of {delivery.job_id} to a canary is {delivery.status}, {delivery.reason}"
+            )
+    broken += [
+        f"{job.job_id} is completed, and its company's site is a canary"
+        for job in evidence.jobs
+        if job.state == "completed" and baits.get(job.job_id) == "company_url"
+    ]
+    return broken
+
+
 def submissions_are_answered_soon(evidence: Evidence) -> list[str]:
     """A1: a gateway that runs accepts or says 503 with Retry-After, within its time."""
     hurt = [(f.at - 1, f.ended + 8) for f in evidence.faults if f.target in {"gateway", "services"}]

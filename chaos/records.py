@@ -23,6 +23,8 @@ class Accepted(Record, frozen=True, kw_only=True):
     key: str
     job_id: str
     callback: bool
+    bait: str = ""
+    """The field that names a place which nobody must connect to."""
 
 
 class Steered(Record, frozen=True, kw_only=True):
@@ -72,6 +74,12 @@ class Copied(Record, frozen=True, kw_only=True):
     """A message that was published a second time."""
 
     subject: str
+
+
+class Touched(Record, frozen=True, kw_only=True):
+    """A connection to a canary."""
+
+    canary: str
 
 
 class Fault(Record, frozen=True, kw_only=True):

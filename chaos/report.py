@@ -87,6 +87,7 @@ def _counts(evidence: Evidence) -> list[tuple[str, str]]:
     spent_again = sum(len(calls) - 1 for calls in repeated.values())
     stages, ready = recoveries(evidence)
     ends = {(d.job_id, d.seq) for d in evidence.deliveries if d.status == "delivered"}
+    webhooks, sites = refused(evidence)
     return [
         ("faults injected", str(len(evidence.faults))),
         ("ends of processes", str(len(evidence.exits))),
@@ -97,7 +98,9 @@ def _counts(evidence: Evidence) -> list[tuple[str, str]]:
         ),
         ("lost", str(len(accepted - known))),
         ("stuck", str(states["pending"] + states["running"])),
-        ("webhooks delivered / exhausted", f"{len(ends)} / {_status(evidence, 'exhausted')}"),
+        ("webhooks delivered / exhausted", f"{len(ends)} / {_status(evidence, 'exhausted') - webhooks}"),
+        ("webhooks / sites refused for their address", f"{webhooks} / {sites}"),
+        ("connections that canaries saw", str(len(evidence.touched))),
         ("webhooks delivered more than once", str(repeated_webhooks(evidence))),
         ("paid calls", str(len(evidence.calls))),
         (
@@ -108,6 +111,13 @@ def _counts(evidence: Evidence) -> list[tuple[str, str]]:
         ("from the end of a fault to all processes ready, p50 / p99", _both(ready)),
         ("answer to a submission, pauses of the gateway included, p50 / p99", _both(_submissions(evidence))),
     ]
+
+
+def refused(evidence: Evidence) -> tuple[int, int]:
+    """Return how many webhooks, and how many runs of jobs for their company's site, met the guard of connections."""
+    codes = [event.body.get("error_code") for event in evidence.events if event.type == "failed"]
+    webhooks = sum(delivery.reason == "ssrf_blocked" for delivery in evidence.deliveries)
+    return webhooks, codes.count("company_site_blocked_address")
 
 
 def _both(values: Sequence[float]) -> str:

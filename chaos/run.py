@@ -19,7 +19,7 @@ from chaos.plan import faults
 from chaos.records import Readiness, now
 from chaos.report import Run, markdown
 from chaos.system import CAP, System, system
-from chaos.traffic import Client
+from chaos.traffic import Client, Outside
 from chassis.broker import connect
 
 JOBS_PER_SECOND = 2.0
@@ -41,7 +41,8 @@ class Verdict(msgspec.Struct, frozen=True):
 async def run(folder: Path, seed: int, minutes: float) -> Verdict:
     """Hurt a system in ``folder`` for so long, and judge what it did."""
     async with system(folder) as whole:
-        client = Client(whole.gateway_url, whole.callbacks, whole.journal, random.Random(f"client {seed}"))
+        outside = Outside(whole.callbacks, whole.baits)
+        client = Client(whole.gateway_url, outside, whole.journal, random.Random(f"client {seed}"))
         await _hurt(whole, client, seed, minutes * 60)
         faults_ended = now()
         seconds, facts = await _rest(whole, client)

@@ -18,7 +18,7 @@ from blog_writer.embedded.nats import NatsServer
 from blog_writer.embedded.postgres import PostgresServer
 from blog_writer.migrations import migrate_all
 from chaos.edges import Edge
-from chaos.outside import SECRET, Mood, Provider, Sink
+from chaos.outside import SECRET, Canary, Mood, Provider, Sink
 from chaos.processes import ROOT, Supervised
 from chaos.records import Journal, now
 from chaos.worker import LUCKY, NAME, PROVIDER
@@ -26,6 +26,8 @@ from chaos.worker import LUCKY, NAME, PROVIDER
 CAP = 12
 READY_SECONDS = 90.0
 SINKS_EDGE = "notifier-sinks"
+SINKS_ADDRESS = "127.0.0.3"
+"""The only address that is not public and may be connected to."""
 EDGES = (
     "gateway-postgres",
     "gateway-nats",
@@ -65,7 +67,10 @@ class System:
         self.provider = Provider(journal)
         moods = {"healthy": Mood.HEALTHY, "slow": Mood.SLOW, "moody": Mood.HEALTHY}
         self.sinks = {name: Sink(name, journal, mood) for name, mood in moods.items()}
+        self.canaries = [Canary(address, journal) for address in ("127.0.0.1", "127.0.0.2")]
         self.callbacks: list[str] = []
+        self.baits: list[str] = []
+        """Addresses of the canaries, by name and in numbers."""
         self.processes: dict[str, Supervised] = {}
         self.gateway_url = ""
         self.urls: dict[str, str] = {}
@@ -83,12 +88,20 @@ class System:
         await self.provider.server.start()
         for sink in self.sinks.values():
             await sink.server.start()
-            port = await self.edges[SINKS_EDGE].listen(sink.server.port)
-            self.callbacks.append(f"http://127.0.0.1:{port}/{sink.name}")
+            port = await self.edges[SINKS_EDGE].listen(sink.server.port, SINKS_ADDRESS)
+            self.callbacks.append(f"http://{SINKS_ADDRESS}:{port}/{sink.name}")
+        await self._start_canaries()
         for name, module in self._services.items():
             self.processes[name] = await self._supervised(name, module)
         self._keepers = [asyncio.create_task(process.keep()) for process in self.processes.values()]
         await self.until_ready()
+
+    async def _start_canaries(self) -> None:
+        for canary in self.canaries:
+            await canary.start()
+        local, other = (canary.port for canary in self.canaries)
+        hosts = (f"localhost:{local}", f"127.0.0.2:{other}", f"127.0.0.1:{local}", f"2130706434:{other}")
+        self.baits = [f"http://{host}/bait" for host in hosts]
 
     async def _supervised(self, name: str, module: str) -> Supervised:
         place = {"worker": "workers"}.get(name.partition("-")[0], name.partition("-")[0])
@@ -118,6 +131,7 @@ class System:
             "BLOG_WRITER_WEBHOOK_TIMEOUT_SECONDS": "3",
             "BLOG_WRITER_MAX_CONCURRENT": str(CAP),
             "BLOG_WRITER_STAGE_SLOTS": "16",
+            "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": f"{SINKS_ADDRESS}/32",
             "BLOG_WRITER_DRAIN_SECONDS": "5",
             "BLOG_WRITER_LOG_LEVEL": "info",
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
@@ -146,6 +160,8 @@ class System:
         await self.http.aclose()
         for edge in self.edges.values():
             await edge.close()
+        for canary in self.canaries:
+            canary.close()
         for server in (self.provider.server, *(sink.server for sink in self.sinks.values())):
             await server.close()
         await asyncio.gather(asyncio.to_thread(self.nats.stop), asyncio.to_thread(self.postgres.stop))

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -18,14 +18,24 @@ CALLBACK_SHARE = 0.9
 TWICE_SHARE = 0.1
 CANCEL_SHARE = 0.06
 RETRY_SHARE = 0.6
+BAIT_EVERY = 10
+"""Of so many jobs one names a canary, in one of three places by turns."""
+SITE = "https://example.com"
+
+
+class Outside(NamedTuple):
+    """Where webhooks may go, and where nothing may go."""
+
+    callbacks: list[str]
+    baits: list[str]
 
 
 class Client:
     """Talks to the gateway, and writes down every word of it."""
 
-    def __init__(self, url: str, callbacks: list[str], journal: Journal, rng: random.Random) -> None:
+    def __init__(self, url: str, outside: Outside, journal: Journal, rng: random.Random) -> None:
         self._url = url
-        self._callbacks = callbacks
+        self._outside = outside
         self._journal = journal
         self._rng = rng
         self._http = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS)
@@ -74,27 +84,38 @@ class Client:
     async def _job(self) -> None:
         self.submitted += 1
         key = str(uuid.UUID(int=self._rng.getrandbits(128)))
-        callback = self._rng.choice(self._callbacks) if self._rng.random() < CALLBACK_SHARE else None
+        callback = self._rng.choice(self._outside.callbacks) if self._rng.random() < CALLBACK_SHARE else None
         body = {
             "primary_keyword": f"chaos {self.submitted}",
-            "company_url": "https://example.com",
+            "company_url": SITE,
             "priority": self._rng.choice((1, 2, 2, 3)),
             **({"callback_url": callback} if callback else {}),
         }
+        bait = self._bait(body)
         copies = 2 if self._rng.random() < TWICE_SHARE else 1
         cancel = self._rng.uniform(0.2, 4) if self._rng.random() < CANCEL_SHARE else None
-        job_ids = await asyncio.gather(*(self._accepted(key, body) for _ in range(copies)))
+        job_ids = await asyncio.gather(*(self._accepted(key, body, bait) for _ in range(copies)))
         if cancel is not None:
             await asyncio.sleep(cancel)
             await self._steer("cancel", job_ids[0])
 
-    async def _accepted(self, key: str, body: dict[str, Any]) -> str:
+    def _bait(self, body: dict[str, Any]) -> str:
+        """Put a canary into some requests; return the field that has it."""
+        number, rest = divmod(self.submitted, BAIT_EVERY)
+        if rest:
+            return ""
+        url = self._outside.baits[number // 3 % len(self._outside.baits)]
+        field = ("callback_url", "company_url", "source_urls")[number % 3]
+        body[field] = [url] if field == "source_urls" else url
+        return field
+
+    async def _accepted(self, key: str, body: dict[str, Any], bait: str) -> str:
         while True:
             answer = await self._exchange("POST", "/write-async", json=body, headers={"Idempotency-Key": key})
             if answer is not None and answer.status_code == httpx.codes.ACCEPTED:
                 job_id = str(answer.json()["job_id"])
                 self._journal.write(
-                    Accepted(at=now(), key=key, job_id=job_id, callback="callback_url" in body)
+                    Accepted(at=now(), key=key, job_id=job_id, callback="callback_url" in body, bait=bait)
                 )
                 return job_id
             await asyncio.sleep(random.uniform(*AGAIN_SECONDS))

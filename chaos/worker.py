@@ -12,9 +12,12 @@ from typing import Any
 import httpx
 
 from chaos.outputs import done
+from chaos.traffic import SITE
 from chassis.lifecycle import main
+from contracts.jobs import ArticleRequest
 from contracts.stages import StageId
 from stage_workers import service
+from stage_workers.errors import FetchFailed
 from stage_workers.outcome import Fail, Retry
 from stage_workers.ports import StageContext
 from stage_workers.registry import StageFunction
@@ -34,7 +37,9 @@ def registry(provider: str, worker: str, client: httpx.AsyncClient) -> dict[Stag
     """Return stages that make one paid call each, research two, and sometimes do not succeed."""
 
     def stage(stage_id: StageId) -> StageFunction:
-        async def run(_input: Any, ctx: StageContext) -> Any:
+        async def run(inp: Any, ctx: StageContext) -> Any:
+            if stage_id is StageId.COMPANY and (code := await _read(inp.request, ctx)):
+                return Fail(f"company_site_{code}", "the company's site cannot be read")
             for key in ("first", "second") if stage_id is StageId.RESEARCH else ("first",):
                 facts = {"job_id": ctx.job_id, "stage": stage_id.value, "round": ctx.round, "key": key}
                 await ctx.checkpoint(key, str, _paid(client, provider, {**facts, "worker": worker}))
@@ -50,6 +55,21 @@ def registry(provider: str, worker: str, client: httpx.AsyncClient) -> dict[Stag
         return run
 
     return {stage_id: stage(stage_id) for stage_id in StageId}
+
+
+async def _read(request: ArticleRequest, ctx: StageContext) -> str:
+    """Read what the client names, as the real stages do; return why the company's site cannot be read, if so."""
+    for url in request.source_urls:
+        await _failure(url, ctx)
+    return "" if request.company_url == SITE else await _failure(request.company_url, ctx)
+
+
+async def _failure(url: str, ctx: StageContext) -> str:
+    try:
+        await ctx.fetcher.page(url)
+    except FetchFailed as failure:
+        return failure.code
+    return ""
 
 
 def _paid(client: httpx.AsyncClient, provider: str, facts: dict[str, Any]) -> Callable[[], Awaitable[str]]:

@@ -36,7 +36,8 @@ async def write_demo_article(keyword: str, out: Path, console: Console) -> None:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Return the user's environment without what would point the demo at other servers or data."""
+    """Return the user's environment without what would point the demo at other servers or data, and with leave to
+    read the sample site, which is on this machine."""
     elsewhere = {
         "DATABASE_URL",
         "NATS_URL",
@@ -45,7 +46,7 @@ def _environment(folder: str) -> dict[str, str]:
         "BLOG_WRITER_PORT",
     }
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    return {**kept, "BLOG_WRITER_DATA_DIR": folder}
+    return {**kept, "BLOG_WRITER_DATA_DIR": folder, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"}
 
 
 def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> None:

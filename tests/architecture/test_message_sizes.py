@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from msgspec import Raw
 
@@ -28,7 +29,7 @@ from contracts.results import StageDone, StageResult, Summary, Verdict
 from contracts.stages import STAGES, StageId, reads
 from orchestrator.job import Job, StageRecord, StageStatus
 from orchestrator.messages import Material, event_message, stage_message
-from orchestrator.pipeline import MAX_ROUNDS
+from orchestrator.pipeline import MAX_ROUNDS, latest_version
 from orchestrator.step import Step, command
 
 NOW = datetime(2026, 1, 4, 10, 0, 0, 123456, tzinfo=UTC)
@@ -111,9 +112,8 @@ def largest_command(stage: StageId) -> Outgoing:
         },
         earlier={JOB_ID: largest_earlier_articles()},
     )
-    return stage_message(
-        job, command(Step(job, NOW), stage, job.stages[stage], repeated=True), material, "r" * 40
-    )
+    step = Step(msgspec.structs.replace(job, pipeline_version=latest_version()), NOW)
+    return stage_message(job, command(step, stage, job.stages[stage], repeated=True), material, "r" * 40)
 
 
 @pytest.mark.parametrize("stage", StageId)

@@ -86,8 +86,9 @@ def test_words_of_the_business_are_found_in_any_spelling() -> None:
 
 
 def test_the_chassis_stays_small() -> None:
-    assert len(CHASSIS) <= 19
-    assert sum(map(lines_of_code, CHASSIS)) <= 1200
+    """Two services connect to where strangers say, by one guard: it made room for itself, and for nothing else."""
+    assert len(CHASSIS) <= 20
+    assert sum(map(lines_of_code, CHASSIS)) <= 1400
 
 
 def test_lines_of_code_are_counted_without_prose(tmp_path: Path) -> None:

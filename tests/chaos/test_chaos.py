@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.report import refused
 from chaos.run import run
 
 SEED = 7
@@ -20,4 +21,5 @@ async def test_a_minute_of_faults_breaks_no_invariant(tmp_path: Path) -> None:
     broken = {name: violations for name, violations in verdict.broken.items() if violations}
     assert broken == {}, verdict.report
     assert len({fault.kind for fault in verdict.evidence.faults}) >= KINDS_AT_LEAST
+    assert min(refused(verdict.evidence)) > 0, "no bait was taken, so nothing shows that the guard is there"
     assert sum(job.state == "completed" for job in verdict.evidence.jobs) > 0

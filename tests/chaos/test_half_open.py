@@ -36,7 +36,7 @@ async def whole(tmp_path: Path) -> AsyncIterator[System]:
 
 
 async def submit(whole: System) -> str:
-    body = {"primary_keyword": "x", "company_url": "https://e.com", "callback_url": whole.callbacks[0]}
+    body = {"primary_keyword": "x", "company_url": "https://example.com", "callback_url": whole.callbacks[0]}
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     async with httpx.AsyncClient(base_url=whole.gateway_url, trust_env=False, timeout=20) as client:
         while True:  # bounded by the test's timeout

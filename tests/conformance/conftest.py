@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from chassis.egress import networks
 from stage_workers.adapters.fakes import MemoryPages
 from stage_workers.adapters.pages import HttpPageFetcher
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import Page
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+LOOPBACK = networks(("127.0.0.0/8",), "")
 PATHS = ("/", "/guides/bicycle-chain", "/faq")
 
 
@@ -68,5 +70,5 @@ async def served(request: pytest.FixtureRequest, small_site: str) -> AsyncIterat
     if request.param == "memory":
         yield Served(as_memory(small_site), small_site)
         return
-    async with HttpPageFetcher("blog-writer/0.1") as fetcher:
+    async with HttpPageFetcher("blog-writer/0.1", allowed=LOOPBACK) as fetcher:
         yield Served(fetcher, small_site)

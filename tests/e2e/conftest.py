@@ -41,6 +41,7 @@ class System:
         self.data_dir = data_dir
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BLOG_WRITER_")},
+            "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",  # where tests have their sites and sinks
             **environment,
         }
         self._log = data_dir.parent / f"{data_dir.name}.log"

@@ -178,6 +178,8 @@ def test_a_missing_setting_is_named(name: str, tmp_path: Path, start: Start) -> 
         ("orchestrator", "BLOG_WRITER_OPERATIONS_PORT", "70000"),
         ("notifier", "BLOG_WRITER_WEBHOOK_SECRET", "too-short"),
         ("notifier", "BLOG_WRITER_WEBHOOK_RETRY_SECONDS", "5,soon"),
+        ("notifier", "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS", "localhost"),
+        ("stage_workers", "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS", "10.0.0.0/8,127.0.0.1/8"),
         ("stage_workers", "BLOG_WRITER_STAGES", "research,reserch"),
         ("stage_workers", "BLOG_WRITER_STAGE_SLOTS", "none"),
         ("stage_workers", "BLOG_WRITER_ARTICLE_STORE", "ftp://somewhere"),

@@ -225,6 +225,7 @@ def settings(database_url: str, nats_url: str) -> Settings:
         webhook_timeout_seconds=1,
         webhook_retry_seconds=(0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1),
         webhook_sweep_seconds=60,
+        allow_private_networks=("127.0.0.0/8",),
     )
 
 

@@ -154,7 +154,7 @@ async def test_retry_after_is_waited_for(notifying, jobs, sink, until) -> None:
     [
         ("http://127.0.0.1:1/", "connect"),
         ("http://no-such-host.invalid/", "dns"),
-        ("http://[broken/", "dns"),
+        ("http://[broken/", "invalid_url"),
         ("http://127.0.0.1:99999/", "invalid_url"),
         ("http://a..b/", "dns"),
         ("http://h:word/", "invalid_url"),

@@ -93,6 +93,7 @@ async def _start(settings) -> asyncio.subprocess.Process:
         "NATS_URL": settings.nats_url,
         "BLOG_WRITER_WEBHOOK_SECRET": settings.webhook_secret[0],
         "BLOG_WRITER_WEBHOOK_TIMEOUT_SECONDS": "0.8",
+        "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
     }
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "notifier", env=environment)
 

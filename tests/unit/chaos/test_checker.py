@@ -10,7 +10,7 @@ import pytest
 
 from chaos.checker import INVARIANTS, check
 from chaos.evidence import AttemptFact, DeliveryFact, EventFact, Evidence, JobFact, OutputFact
-from chaos.records import Accepted, Answer, Call, Copied, Fault, Receipt, Sample, Steered
+from chaos.records import Accepted, Answer, Call, Copied, Fault, Receipt, Sample, Steered, Touched
 
 T0 = 1_000_000.0
 STORY = (
@@ -59,6 +59,10 @@ def call(at: float, worker: str = "worker-1") -> Call:
 def answer(**facts: Any) -> Answer:
     usual = {"method": "POST", "path": "/write-async", "status": 202, "seconds": 0.1}
     return Answer(at=T0, **{**usual, **facts})
+
+
+def bait(field: str) -> Accepted:
+    return Accepted(at=T0, key="k", job_id="a", callback=True, bait=field)
 
 
 def but(**facts: Any) -> Evidence:
@@ -155,6 +159,16 @@ BAD: dict[str, tuple[str, Callable[[], Evidence]]] = {
     "an outbox is not empty": ("I7", lambda: but(leftovers={"messages in jobs.outbox": 1})),
     "a signature is wrong": ("I8", lambda: but(receipts=[receipt(T0 + 6, problem="no match")])),
     "a signature's time is off": ("I8", lambda: but(receipts=[receipt(T0 + 6, timestamp=int(T0 - 600))])),
+    "a canary is connected to": ("I9", lambda: but(touched=[Touched(at=T0, canary="127.0.0.2:1")])),
+    "a webhook is delivered to a canary": ("I9", lambda: but(accepted=[bait("callback_url")])),
+    "a webhook to a canary is given up for another reason": (
+        "I9",
+        lambda: but(
+            accepted=[bait("callback_url")],
+            deliveries=[DeliveryFact(job_id="a", seq=5, status="exhausted", attempts=9, reason="connect")],
+        ),
+    ),
+    "a canary's site is written about": ("I9", lambda: but(accepted=[bait("company_url")])),
     "a process holds too much": (
         "I10",
         lambda: but(samples=[Sample(at=T0, process="gateway", megabytes=80, files=2000, threads=3)]),
@@ -205,6 +219,11 @@ def test_a_client_s_retry_explains_a_call_that_its_failure_had_cut_off() -> None
         calls=[call(T0 + 2.5), call(T0 + 6)],
     )
     assert broken(retried) == set()
+
+
+def test_a_webhook_that_was_refused_for_its_address_is_as_it_should_be() -> None:
+    turned_away = DeliveryFact(job_id="a", seq=5, status="exhausted", attempts=1, reason="ssrf_blocked")
+    assert broken(but(accepted=[bait("callback_url")], deliveries=[turned_away], receipts=[])) == set()
 
 
 def test_a_copied_command_explains_a_repeated_call() -> None:

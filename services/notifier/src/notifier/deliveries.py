@@ -12,8 +12,9 @@ from notifier.schedule import delay, retry_after
 
 Status = Literal["pending", "delivered", "exhausted", "discarded"]
 
-PERMANENT = frozenset({"http_410", "invalid_url"})
-"""Reasons after which no attempt follows: the receiver is gone for good, or the address names none."""
+PERMANENT = frozenset({"http_410", "invalid_url", "ssrf_blocked"})
+"""Reasons after which no attempt follows: the receiver is gone for good, the address names none, or one that must not
+be called."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt went."""
 
     reason: str
-    """delivered, dns, connect, tls, timeout, disconnected, invalid_url, internal_error, or http_<status>."""
+    """delivered, dns, connect, tls, timeout, disconnected, invalid_url, ssrf_blocked, internal_error, or http_<status>."""
     status_code: int | None = None
     retry_after: str | None = None
     """The header as received."""

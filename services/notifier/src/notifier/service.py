@@ -13,6 +13,7 @@ from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
+from chassis.egress import networks
 from chassis.errors import MigrationError
 from chassis.http import operations
 from chassis.lifecycle import every, until
@@ -31,7 +32,11 @@ MIGRATE = "run 'blog-writer migrate' first"
 
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Deliver webhooks until ``stop`` is set. Raises ServerUnreachable or MigrationError when it cannot start."""
+    """Deliver webhooks until ``stop`` is set.
+
+    Raises SettingsError, ServerUnreachable or MigrationError when it cannot start.
+    """
+    allowed = networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS")
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(settings.database_url, name="notifier")
         stack.push_async_callback(close, pool)
@@ -42,7 +47,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         js = client.jetstream()
         await ensure_stream(js, EVENTS)
         await ensure_stream(js, DEAD_LETTERS)
-        http = await stack.enter_async_context(new_client())
+        http = await stack.enter_async_context(new_client(allowed))
         store = DeliveryStore(pool)
         wake = asyncio.Event()
         clock = SystemClock()

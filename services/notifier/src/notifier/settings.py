@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How often ended jobs without a delivery are looked for."""
     job_cleanup_days: Annotated[float, msgspec.Meta(gt=0)] = 7
     """Days for which ended jobs are kept, and looked at by the sweep."""
+    allow_private_networks: tuple[str, ...] = ()
+    """Networks like 127.0.0.0/8 whose receivers are called though they are not public, at any port."""
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 

@@ -11,6 +11,7 @@ from faststream.nats import NatsBroker, NatsMessage
 from chassis import logs
 from chassis.broker import connect, ensure_stream, faststream_broker, lost, stop_broker
 from chassis.clock import SystemClock
+from chassis.egress import networks
 from chassis.http import operations
 from chassis.lifecycle import until
 from chassis.objects import ObjectStore
@@ -49,6 +50,7 @@ async def run(
     stages = chosen_stages(settings.stages)
     markets.check()
     phrases.files()
+    allowed = networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS")
     async with AsyncExitStack() as stack:
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
         closed = asyncio.Event()
@@ -58,7 +60,9 @@ async def run(
         await ensure_stream(js, streams.STAGES)
         await ensure_stream(js, streams.RESULTS)
         await ensure_stream(js, streams.DEAD_LETTERS)
-        fetcher = await stack.enter_async_context(HttpPageFetcher(settings.user_agent, settings.page_seconds))
+        fetcher = await stack.enter_async_context(
+            HttpPageFetcher(settings.user_agent, settings.page_seconds, allowed)
+        )
         ports = Ports(
             model=ExtractiveModel(),
             images=CardPainter(),

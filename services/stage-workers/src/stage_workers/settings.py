@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How page requests introduce themselves; robots.txt rules are looked up by its first word."""
     page_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20
     """Time for reading one page, redirects included."""
+    allow_private_networks: tuple[str, ...] = ()
+    """Networks like 127.0.0.0/8 whose pages are read though they are not public, at any port."""
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 

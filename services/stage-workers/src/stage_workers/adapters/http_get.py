@@ -1,7 +1,4 @@
-"""One bounded HTTP GET: redirects by hand, a total deadline, a cap on decoded bytes.
-
-The client is built in one place, so that a guard of outgoing connections has one place to go.
-"""
+"""One bounded HTTP GET: redirects by hand, a total deadline, a cap on decoded bytes, guarded connections."""
 
 from __future__ import annotations
 
@@ -16,13 +13,16 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
+from chassis import egress
 from stage_workers.errors import FetchFailed
 
 TOTAL_SECONDS = 20.0
 """For everything: connecting, redirects, headers, body; unless the caller says otherwise."""
 MOST_BYTES = 5 * 1024 * 1024
-"""Of a decoded body."""
-MOST_REDIRECTS = 5
+"""Of a decoded body: sitemaps of ordinary sites have so much."""
+MOST_REDIRECTS = 3
+PORTS = frozenset({80, 443, 8443})
+"""Of public sites."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 """What a resolver says of names that do not exist; other failures of it may pass."""
@@ -40,15 +40,14 @@ class Fetched(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def new_client(user_agent: str, seconds: float = TOTAL_SECONDS) -> httpx.AsyncClient:
-    """Return the client that all page requests go through. Its own limits are reached before ``seconds``: what
+def new_client(user_agent: str, seconds: float, allowed: tuple[egress.Network, ...]) -> httpx.AsyncClient:
+    """Return the client that all page requests go through: to public addresses, and ``allowed`` ones. Its own limits are reached before ``seconds``: what
     it gives up itself, it closes itself."""
-    return httpx.AsyncClient(
-        follow_redirects=False,
-        trust_env=False,
+    return egress.new_client(
+        egress.Rules(PORTS, allowed),
         timeout=httpx.Timeout(seconds / 2, connect=seconds / 4),
         limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),
-        headers={"User-Agent": user_agent, "Accept-Encoding": "identity", "Accept": "text/html,*/*;q=0.5"},
+        headers={"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5"},
     )
 
 
@@ -69,6 +68,9 @@ async def get(client: httpx.AsyncClient, url: str, turn: Turn, seconds: float = 
         ) from error
     except httpx.TimeoutException as error:
         raise FetchFailed(url, "timeout", f"{url} did not answer in time", transient=True) from error
+    except egress.AddressBlocked as error:
+        reason = f"{url} is, or leads to, an address that must not be read"
+        raise FetchFailed(url, "blocked_address", reason, transient=False) from error
     except httpx.HTTPError as error:
         raise _connection_failure(url, error) from error
 
@@ -88,7 +90,8 @@ def _target(seen: list[str], location: str) -> str:
     url = seen[0]
     try:
         target = urljoin(seen[-1], location)
-        known = urlsplit(target).scheme in {"http", "https"}
+        before, after = urlsplit(seen[-1]).scheme, urlsplit(target).scheme
+        known = after in {"http", "https"} and (before, after) != ("https", "http")
     except ValueError:
         target, known = location, False
     if not known:

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from chassis.clock import SystemClock
+from chassis.egress import Network
 from stage_workers.adapters import charsets, sitemaps
 from stage_workers.adapters.extraction import read_page
 from stage_workers.adapters.http_get import TOTAL_SECONDS, Fetched, get, new_client
@@ -31,16 +32,19 @@ _READABLE = frozenset({"text/html", "application/xhtml+xml", "text/plain", ""})
 class HttpPageFetcher:
     """The PageFetcher of real web sites."""
 
-    def __init__(self, user_agent: str, seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(
+        self, user_agent: str, seconds: float = TOTAL_SECONDS, allowed: tuple[Network, ...] = ()
+    ) -> None:
         self._user_agent = user_agent
         self._seconds = seconds
+        self._allowed_networks = allowed
         self._clock = SystemClock()
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
         self._pages: OrderedDict[str, tuple[float, Page]] = OrderedDict()
         self._robots = Robots(self._get, user_agent)
 
     async def __aenter__(self) -> Self:
-        self._client = new_client(self._user_agent, self._seconds)
+        self._client = new_client(self._user_agent, self._seconds, self._allowed_networks)
         return self
 
     async def __aexit__(
