@@ -176,7 +176,17 @@ def test_the_assembled_article_cites_what_the_claim_moved_to(make):
 
 @pytest.mark.parametrize(
     "code",
-    ["http_404", "http_503", "timeout", "soft_404", "too_large", "too_many_redirects", "invalid_url", "dns"],
+    [
+        "blocked_address",
+        "http_404",
+        "http_503",
+        "timeout",
+        "soft_404",
+        "too_large",
+        "too_many_redirects",
+        "invalid_url",
+        "dns",
+    ],
 )
 async def test_a_source_that_cannot_be_read_gives_way_whatever_the_reason(make, code):
     one, two = web(make, "s1", RUST), web(make, "s2", RUST)
