@@ -16,6 +16,7 @@ from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
 from blog_writer.fake_model import serve_fake_model
+from blog_writer.fake_web import serve_fake_web
 from blog_writer.follow import follow
 from blog_writer.sample_site import serve_sample_site
 from blog_writer.settings import UpSettings
@@ -28,8 +29,8 @@ FAKE_KEY = "fake-key"
 async def write_demo_article(keyword: str, out: Path, console: Console, *, fake_model: bool) -> None:
     """Run everything on fresh data, write one article into ``out`` and print where it lies and its score.
 
-    With ``fake_model``, a model that costs nothing guides the research and writes, through the adapter for Gemini; its
-    first draft fails the gate. Raises CommandError when the job does not complete.
+    With ``fake_model``, a model that costs nothing guides the research and writes, through the adapter for Gemini, from
+    a made-up web that it searches through the adapter for SearXNG; its first draft fails the gate. Raises CommandError when the job does not complete.
     """
     logs.configure("warning")
     began = time.monotonic()
@@ -39,8 +40,9 @@ async def write_demo_article(keyword: str, out: Path, console: Console, *, fake_
         environment = _environment(folder)
         if fake_model:
             provider = await stack.enter_async_context(serve_fake_model(key=FAKE_KEY, flawed_first=True))
-            environment |= _fake_model_settings(provider.url)
-            console.print(f"the model is at {provider.url}")
+            web = await stack.enter_async_context(serve_fake_web())
+            environment |= _fake_model_settings(provider.url) | _fake_web_settings(web.search.url)
+            console.print(f"the model is at {provider.url}, the search engine at {web.search.url}")
         settings = UpSettings(data_dir=folder, port=0)
         running, _ = await stack.enter_async_context(system(settings, environment))
         console.print(f"the sample site is at {site}, the system at {running.url}")
@@ -56,6 +58,10 @@ def _fake_model_settings(url: str) -> dict[str, str]:
         "BLOG_WRITER_MODEL_URL": url,
         "BLOG_WRITER_IMAGE_MODEL": "",
     }
+
+
+def _fake_web_settings(url: str) -> dict[str, str]:
+    return {"BLOG_WRITER_SEARCH": "searxng", "BLOG_WRITER_SEARCH_URL": url}
 
 
 def _environment(folder: str) -> dict[str, str]:

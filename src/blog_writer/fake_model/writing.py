@@ -166,7 +166,7 @@ def _researching(asked: Asked) -> Answered:
         more = queries[len(said) : len(said) + AT_ONCE]
         return Answered(calls=tuple(Call("web_search", {"query": query}) for query in more))
     read = [call.arguments.get("url") for call in asked.calls if call.name == "read_page"]
-    wanted = [url for url in _found(asked.results) if url not in read][:AT_ONCE]
+    wanted = [url for url in _found(asked) if url not in read][:AT_ONCE]
     if wanted and len(read) < PAGES:
         return Answered(calls=tuple(Call("read_page", {"url": url}) for url in wanted))
     return Answered("There is enough for every section.")
@@ -178,7 +178,10 @@ def _queries(material: Material) -> Iterable[str]:
     return dict.fromkeys((*plan.queries, *plan.questions, *plan.outline, *extended))
 
 
-def _found(results: Iterable[str]) -> list[str]:
-    """Return the addresses that searches and lists of pages gave, in order."""
-    texts = (text for result in results for text in json.loads(result).values() if isinstance(text, str))
+def _found(asked: Asked) -> list[str]:
+    """Return the addresses that searches gave, in order, then those of the company's pages."""
+    given = sorted(
+        zip(asked.calls, asked.results, strict=True), key=lambda each: each[0].name != "web_search"
+    )
+    texts = (text for _, result in given for text in json.loads(result).values() if isinstance(text, str))
     return list(dict.fromkeys(url for text in texts for url in _ADDRESS.findall(text)))

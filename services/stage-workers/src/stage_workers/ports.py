@@ -91,9 +91,19 @@ class SearchEngine(Protocol):
         """The engine's name, for notes and logs."""
         ...
 
-    async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
+    async def search(
+        self,
+        query: str,
+        *,
+        site: str,
+        pages: tuple[str, ...],
+        limit: int,
+        language: str = "",
+        country: str = "",
+    ) -> tuple[Hit, ...]:
         """Return the best hits, best first. ``site`` and ``pages`` are the company's: the site engine ranks
-        those pages, others search the web and may ignore them. Raises Transient or Permanent."""
+        those pages, others search the web and may ignore them. ``language`` and ``country`` are the article's, for
+        engines that take them. Raises Transient or Permanent."""
         ...
 
 

@@ -21,10 +21,10 @@ from contracts.stages import StageId
 from stage_workers import markets
 from stage_workers.adapters.articles import StoredArticles
 from stage_workers.adapters.pages import HttpPageFetcher
-from stage_workers.adapters.site_search import SiteSearch
 from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
+from stage_workers.engines import open_search_engine
 from stage_workers.gates import phrases
 from stage_workers.hand_backs import HandBacks
 from stage_workers.models import open_image_model, open_language_model
@@ -65,7 +65,7 @@ async def run(
         ports = Ports(
             model=await open_language_model(settings, stack),
             images=await open_image_model(settings, stack),
-            search=SiteSearch(fetcher),
+            search=await open_search_engine(settings, fetcher, stack),
             fetcher=fetcher,
             store=StoredArticles(objects, settings.public_url),
         )

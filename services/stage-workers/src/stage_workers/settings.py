@@ -41,8 +41,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Key for gemini when no other is given."""
     model_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 180
     """Time for one answer of the model."""
-    search: Literal["site"] = "site"
-    """Who searches: site ranks the company's own pages."""
+    search: Literal["site", "searxng", "brave"] = "site"
+    """Who searches: site ranks the company's own pages, the others search the web."""
+    search_url: str = ""
+    """Base address of a SearXNG instance; with brave, another endpoint."""
+    search_key: str = ""
+    """Key for brave."""
+    search_seconds: Annotated[float, msgspec.Meta(gt=0, le=120)] = 20
+    """Time for one search."""
     user_agent: str = "blog-writer/0.1"
     """How page requests introduce themselves; robots.txt rules are looked up by its first word."""
     page_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20
@@ -53,8 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 
     def __post_init__(self) -> None:
-        """Raise SettingsError when the chosen model needs what is not given."""
-        problems = missing(self)
+        """Raise SettingsError when the chosen model or search engine needs what is not given."""
+        problems = [*missing(self), *missing_for_search(self)]
         if problems:
             raise SettingsError("; ".join(problems))
 
@@ -75,6 +81,18 @@ def missing(settings: Settings) -> list[str]:
         found.append("BLOG_WRITER_MODEL_URL: its value is not allowed: use an address that begins with http")
     if settings.image_model and chosen != "gemini":
         found.append("BLOG_WRITER_IMAGE_MODEL is only for BLOG_WRITER_LANGUAGE_MODEL=gemini")
+    return found
+
+
+def missing_for_search(settings: Settings) -> list[str]:
+    """Return what the chosen search engine needs and is not set, a line for each variable."""
+    found = []
+    if settings.search == "searxng" and not settings.search_url:
+        found.append("BLOG_WRITER_SEARCH_URL is not set: searxng needs the address of an instance")
+    if settings.search == "brave" and not settings.search_key:
+        found.append("BLOG_WRITER_SEARCH_KEY is not set: brave needs a key")
+    if settings.search_url and not settings.search_url.startswith(("http://", "https://")):
+        found.append("BLOG_WRITER_SEARCH_URL: its value is not allowed: use an address that begins with http")
     return found
 
 

@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stage_workers.adapters.model_errors import LONGEST_WAIT, refusal
+from stage_workers.adapters.model_errors import refusal
+from stage_workers.adapters.retry_after import LONGEST_WAIT
 from stage_workers.errors import Permanent, Transient
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -8,6 +8,8 @@ from chassis.errors import SettingsError
 from chassis.settings import load
 from stage_workers.adapters.cards import CardPainter
 from stage_workers.adapters.extractive import ExtractiveModel
+from stage_workers.adapters.fakes import MemoryPages
+from stage_workers.engines import open_search_engine
 from stage_workers.models import GEMINI, open_image_model, open_language_model
 from stage_workers.settings import Settings
 
@@ -40,6 +42,19 @@ async def test_an_openai_compatible_server_needs_no_key():
 
 
 @pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({}, "site"),
+        ({"SEARCH": "searxng", "SEARCH_URL": "http://127.0.0.1:8888"}, "searxng"),
+        ({"SEARCH": "brave", "SEARCH_KEY": "k"}, "brave"),
+    ],
+)
+async def test_the_search_engine_is_the_one_that_is_chosen(env, name):
+    async with AsyncExitStack() as stack:
+        assert (await open_search_engine(settings(**env), MemoryPages({}), stack)).name == name
+
+
+@pytest.mark.parametrize(
     ("env", "named"),
     [
         ({"LANGUAGE_MODEL": "gpt"}, ["BLOG_WRITER_LANGUAGE_MODEL", "openai-compatible"]),
@@ -51,6 +66,11 @@ async def test_an_openai_compatible_server_needs_no_key():
         ),
         ({"IMAGE_MODEL": "imagen"}, ["BLOG_WRITER_IMAGE_MODEL"]),
         ({"MODEL_SECONDS": "0"}, ["BLOG_WRITER_MODEL_SECONDS"]),
+        ({"SEARCH": "google"}, ["BLOG_WRITER_SEARCH", "searxng", "brave"]),
+        ({"SEARCH": "searxng"}, ["BLOG_WRITER_SEARCH_URL is not set"]),
+        ({"SEARCH": "searxng", "SEARCH_URL": "search.example"}, ["BLOG_WRITER_SEARCH_URL"]),
+        ({"SEARCH": "brave"}, ["BLOG_WRITER_SEARCH_KEY is not set"]),
+        ({"SEARCH_SECONDS": "0"}, ["BLOG_WRITER_SEARCH_SECONDS"]),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(env, named):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
+from stage_workers.adapters import retry_after
 from stage_workers.errors import Permanent, PortError, Transient
 
-LONGEST_WAIT = 3600.0
 _REASON = 500
 _KEY_WORDS = re.compile(r"API_KEY_INVALID|API key not valid|invalid_api_key", re.IGNORECASE)
 _BLOCKED_WORDS = re.compile(r"content_filter|content_policy|safety system", re.IGNORECASE)
@@ -63,19 +62,6 @@ def garbled(provider: str, why: str) -> Transient:
 
 def _wait(body: str, headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the seconds that the provider asks to wait: of the header, or of Google's error detail."""
-    named = {name.lower(): value for name, value in headers.items()}.get("retry-after", "").strip()
+    named = retry_after.seconds(headers, now)
     found = _RETRY_DELAY.search(body)
-    seconds: float | None = float(found[1]) if found else None
-    if named.isdecimal():
-        seconds = float(named)
-    elif named:
-        seconds = _until(named, now)
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
-
-
-def _until(date: str, now: datetime) -> float | None:
-    try:
-        at = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    return retry_after.bounded(float(found[1])) if named is None and found else named

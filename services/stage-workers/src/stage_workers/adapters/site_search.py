@@ -40,7 +40,16 @@ class SiteSearch:
         self._reading = asyncio.Lock()
         self._index: tuple[tuple[str, ...], Index] | None = None
 
-    async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
+    async def search(
+        self,
+        query: str,
+        *,
+        site: str,
+        pages: tuple[str, ...],
+        limit: int,
+        language: str = "",  # noqa: ARG002  the site speaks its own
+        country: str = "",  # noqa: ARG002
+    ) -> tuple[Hit, ...]:
         """See SearchEngine. Raises Transient when no page can be read now; a site that can't be read at all has no
         hits."""
         wanted = (pages or (site,))[:MOST_PAGES]

@@ -36,7 +36,7 @@ async def run(inp: ResearchInput, ctx: StageContext) -> Outcome[ResearchOutput]:
     """Fails with ``no_sources`` when no page could be read that says something."""
     guided = await _guided(inp, ctx)
     queries = _queries(inp, guided.queries)
-    searched = await _search(queries, inp.company, ctx)
+    searched = await _search(queries, inp, ctx)
     given = tuple(dict.fromkeys(map(addresses.without_fragment, inp.request.source_urls)))
     to_read = _to_read((*guided.pages, *searched.urls), given, inp.company, max(_PAGES, len(guided.pages)))
     reading = await read_pages((*given, *to_read), ctx)
@@ -55,7 +55,7 @@ async def _guided(inp: ResearchInput, ctx: StageContext) -> Found:
     pages = tuple(page.url for page in inp.company.pages)
 
     async def search(query: str) -> tuple[Hit, ...]:
-        return await _recorded_search(query, inp.company.url, pages, ctx)
+        return await _recorded_search(query, inp, pages, ctx)
 
     async def quotes(page: Page) -> SelectedQuotes:
         return await _selected(_quoting(inp, page), ctx)
@@ -75,15 +75,15 @@ def _queries(inp: ResearchInput, asked: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(queries)
 
 
-async def _search(queries: Sequence[str], company: CompanyOutput, ctx: StageContext) -> Searched:
+async def _search(queries: Sequence[str], inp: ResearchInput, ctx: StageContext) -> Searched:
     """Search one after the other, since engines limit their rate. Raises the last Transient if none answered."""
     scores: defaultdict[str, float] = defaultdict(float)
     failed: list[Transient] = []
-    pages = tuple(page.url for page in company.pages)
+    pages = tuple(page.url for page in inp.company.pages)
     for number, query in enumerate(queries, 1):
         await ctx.progress(f"search {number} of {len(queries)}: {query}", number - 1, len(queries))
         try:
-            hits = await _recorded_search(query, company.url, pages, ctx)
+            hits = await _recorded_search(query, inp, pages, ctx)
         except Transient as problem:
             failed.append(problem)
             continue
@@ -97,13 +97,20 @@ async def _search(queries: Sequence[str], company: CompanyOutput, ctx: StageCont
 
 
 async def _recorded_search(
-    query: str, site: str, pages: tuple[str, ...], ctx: StageContext
+    query: str, inp: ResearchInput, pages: tuple[str, ...], ctx: StageContext
 ) -> tuple[Hit, ...]:
-    return await ctx.checkpoint(key("search", query), tuple[Hit, ...], partial(_ask, query, site, pages, ctx))
+    return await ctx.checkpoint(key("search", query), tuple[Hit, ...], partial(_ask, query, inp, pages, ctx))
 
 
-async def _ask(query: str, site: str, pages: tuple[str, ...], ctx: StageContext) -> tuple[Hit, ...]:
-    return await ctx.search.search(query, site=site, pages=pages, limit=_HITS)
+async def _ask(query: str, inp: ResearchInput, pages: tuple[str, ...], ctx: StageContext) -> tuple[Hit, ...]:
+    return await ctx.search.search(
+        query,
+        site=inp.company.url,
+        pages=pages,
+        limit=_HITS,
+        language=inp.request.language,
+        country=inp.request.country.upper(),
+    )
 
 
 def _to_read(
