@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,11 @@ def _environment(folder: str) -> dict[str, str]:
 
 
 def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> None:
-    gateway = Client(url)
+    with closing(Client(url)) as gateway:
+        _write_with(gateway, site, keyword, out, console)
+
+
+def _write_with(gateway: Client, site: str, keyword: str, out: Path, console: Console) -> None:
     job_id = gateway.submit({"primary_keyword": keyword, "company_url": site})["job_id"]
     console.print(f"job {job_id}")
     last = follow(gateway.events(job_id), console)

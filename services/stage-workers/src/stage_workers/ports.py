@@ -109,7 +109,7 @@ class SearchEngine(Protocol):
 
 class PageFetcher(Protocol):
     async def page(self, url: str) -> Page:
-        """Fetch and read one HTML page, robots.txt respected. Raises FetchFailed."""
+        """Fetch and read one page or PDF, robots.txt respected. Raises FetchFailed."""
         ...
 
     async def sitemap(self, site: str, *, limit: int) -> tuple[str, ...]:

@@ -121,7 +121,9 @@ def _to_read(
     wanted = (
         url
         for url in dict.fromkeys((*found, *own))
-        if url not in given and not _is_side_page(url, company.url) and addresses.is_page(url)
+        if url not in given
+        and not _is_side_page(url, company.url)
+        and (addresses.is_page(url) or addresses.is_document(url))
     )
     return tuple(wanted)[:limit]
 
