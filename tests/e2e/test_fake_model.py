@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +16,8 @@ import pytest
 
 from blog_writer import demo
 from blog_writer.cli import console
-from blog_writer.fake_web import FakeWeb, serve_fake_web
+from blog_writer.fake_model import serve_fake_model
+from blog_writer.fake_web import FakeWeb, Fault, serve_fake_web
 from stage_workers.evidence import normal, stands
 
 
@@ -63,3 +66,43 @@ async def test_an_article_comes_from_a_searched_web_after_a_round_that_failed(wr
     hosts = Counter(urlsplit(citation["url"]).netloc for citation in citations)
     assert len(hosts) >= 4
     assert max(hosts.values()) <= len(citations) / 2
+
+
+def environment(model: str, web: str) -> dict[str, str]:
+    return {
+        "BLOG_WRITER_LANGUAGE_MODEL": "openai-compatible",
+        "BLOG_WRITER_MODEL": "fake-writer",
+        "BLOG_WRITER_MODEL_URL": f"{model}/v1",
+        "BLOG_WRITER_MODEL_KEY": "fake-key",
+        "BLOG_WRITER_SEARCH": "searxng",
+        "BLOG_WRITER_SEARCH_URL": web,
+    }
+
+
+async def test_after_a_kill_in_the_seventeenth_search_no_other_search_is_repeated(
+    own_system: Any, site: str
+) -> None:
+    async with serve_fake_model() as model, serve_fake_web() as web:
+        own_system.environment |= environment(model.url, web.search.url)
+        web.search.faults.extend([*[None] * 16, *[Fault.HANGING] * 4])
+        own_system.start()
+        job_id = own_system.submit(primary_keyword="energy efficiency", company_url=site)
+        await asyncio.to_thread(await_searches, web, 17)
+        own_system.kill()
+        assert web.search.hung_up.wait(10)
+        web.search.faults.clear()
+        assert not own_system.start().status(job_id).get("error")
+
+        finished = await asyncio.to_thread(own_system.wait_for, job_id, "completed", "failed")
+        assert finished["status"] == "completed", finished
+        times = Counter(web.search.queries)
+        assert len(times) >= 20
+        repeated = {query: count for query, count in times.items() if count > 1}
+        assert repeated == {web.search.queries[16]: 2}
+
+
+def await_searches(web: FakeWeb, count: int) -> None:
+    end = time.monotonic() + 60
+    while len(web.search.queries) < count:
+        assert time.monotonic() < end, f"only {len(web.search.queries)} searches came"
+        time.sleep(0.02)

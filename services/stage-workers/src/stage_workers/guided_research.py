@@ -7,6 +7,7 @@ carry words to an address of the page's choosing. Each model call, search and pa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from string import Template
 from typing import Annotated, Any
@@ -68,6 +69,8 @@ class Research:
         self._search = search
         self._quotes = quotes
         self._fewest = fewest
+        self._searching = asyncio.Lock()
+        """Searches go one after the other: engines limit their rate, and a crash repeats one at most."""
         self._reminders = 0
         self._asked: dict[str, int] = {}
         self._read: dict[str, dict[str, Any]] = {}
@@ -119,7 +122,8 @@ class Research:
         done = min(number, self._fewest) - 1
         await self._ctx.progress(f"search {number}: {query}", done, self._fewest)
         try:
-            hits = await self._search(query)
+            async with self._searching:
+                hits = await self._search(query)
         except Transient as problem:
             return {"error": f"the search failed: {problem.code}"}
         self._allowed |= {addresses.without_fragment(hit.url) for hit in hits}
