@@ -47,9 +47,18 @@ def complaints(text: str) -> list[str]:
         for why, pattern in DESTRUCTIVE.items()
         if re.search(pattern, statement, re.IGNORECASE)
     ]
+    found += _dropped_indexes(text)
     if CONTRACT.search(header(text)):
         found = []
     return [*found, *_required_columns(text), *_blocking_indexes(text)]
+
+
+def _dropped_indexes(text: str) -> list[str]:
+    """Name indexes that go away, and not only to be made again."""
+    made = re.findall(r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(\w+)", text, re.IGNORECASE)
+    drops = r"\bDROP\s+INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+EXISTS\s+)?(?:\w+\.)?(\w+)"
+    gone = [name for part in statements(text) for name in re.findall(drops, part, re.IGNORECASE)]
+    return [f"the release before may read by this index: {name}" for name in gone if name not in made]
 
 
 def _required_columns(text: str) -> list[str]:
@@ -112,6 +121,7 @@ DESTROYS = [
     "ALTER TABLE jobs.jobs DROP COLUMN seq;",
     "ALTER TABLE jobs.jobs\n    DROP seq;",
     "DROP VIEW api.jobs;",
+    "DROP INDEX CONCURRENTLY IF EXISTS jobs.jobs_newest;",
     "TRUNCATE jobs.events;",
     "ALTER TABLE jobs.jobs RENAME TO works;",
     "ALTER TABLE jobs.jobs RENAME COLUMN seq TO number;",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -84,13 +85,14 @@ class Traffic:
             await asyncio.sleep(0.05)
 
 
-async def in_use(url: str, seconds: float) -> None:
+async def in_use(url: str, seconds: float, held: asyncio.Event) -> None:
     """Hold every table that is changed, as a long report does."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
             for schema, table in TABLES.items():
                 await connection.execute(f"SELECT count(*) FROM {schema}.{table}")  # noqa: S608  ours
+            held.set()
             await asyncio.sleep(seconds)
     finally:
         await connection.close()
@@ -108,10 +110,14 @@ async def test_migrations_of_a_later_release_are_not_noticed(
         client = await connect(whole.nats.url, "migration-test")
         traffic, enough = Traffic(whole), asyncio.Event()
         running = asyncio.create_task(traffic.run(enough))
-        holding = asyncio.create_task(in_use(whole.postgres.url, 3))
+        held = asyncio.Event()
+        holding = asyncio.create_task(in_use(whole.postgres.url, 3, held))
+        await held.wait()
+        began = time.monotonic()
         connection = await asyncpg.connect(whole.postgres.url)
         for schema, package in packages.items():
             assert len(await migrate(connection, schema, package)) == 2
+        assert time.monotonic() - began > 1, "no migration waited for a table"
         await connection.close()
         await holding
         left, _ = await gathering.quiet(pool, client.jetstream(), REST_SECONDS)

@@ -95,7 +95,7 @@ async def test_a_table_in_use_holds_up_the_migration_and_the_migration_holds_up_
             longest = max(longest, time.monotonic() - asked)
             await asyncio.sleep(0.1)
         assert not migrating.done()
-        assert longest < 1, "a reader waited behind the migration"
+        assert longest < 5, "a reader waited behind the migration"
         await using.rollback()
         async with asyncio.timeout(10):
             assert await migrating == ["0003_pages.sql"]

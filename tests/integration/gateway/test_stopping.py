@@ -12,7 +12,11 @@ import pytest
 BODY = {"primary_keyword": "heat", "company_url": "http://127.0.0.1:1"}
 
 
-async def test_a_submission_on_the_way_is_accepted_and_a_later_one_refused(door: Any) -> None:
+async def test_a_submission_on_the_way_is_accepted_and_a_later_one_refused(
+    door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.service.COMMAND_SECONDS", 20)
+    monkeypatch.setattr("gateway.store.COMMAND_SECONDS", 20)
     async with door.pool.acquire() as holding:
         locked = holding.transaction()
         async with door.gateway():
@@ -21,7 +25,7 @@ async def test_a_submission_on_the_way_is_accepted_and_a_later_one_refused(door:
             headers = {"Idempotency-Key": str(uuid.uuid4())}
             asking = asyncio.create_task(door.http.post("/write-async", json=BODY, headers=headers))
             await until_waiting(door)
-            releasing = asyncio.create_task(release_later(locked))
+            releasing = asyncio.create_task(release_later(door, locked))
         await releasing
     answer = await asking
     assert answer.status_code == 202
@@ -32,9 +36,16 @@ async def test_a_submission_on_the_way_is_accepted_and_a_later_one_refused(door:
         await door.http.post("/write-async", json=BODY)
 
 
-async def release_later(transaction: Any) -> None:
-    """Let go of the table when the gateway has begun to stop."""
-    await asyncio.sleep(0.3)
+async def release_later(door: Any, transaction: Any) -> None:
+    """Let go of the table when the gateway has begun to stop: it lets nobody in any more."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            except ConnectionRefusedError:
+                break
+            writer.close()
+            await asyncio.sleep(0.02)
     await transaction.rollback()
 
 

@@ -10,7 +10,7 @@ async def test_an_attempt_on_the_way_ends_and_is_written_down_and_no_other_begin
     notifying, jobs, sink, until
 ) -> None:
     sink.answers = ["hang"]
-    async with notifying(webhook_timeout_seconds=0.8):
+    async with notifying(webhook_timeout_seconds=0.8, webhook_retry_seconds=(0.0, 600.0)):
         event = await jobs.end(sink.url)
         await until(lambda: len(sink.received) == 1)
     assert await jobs.reasons(event) == ["timeout"]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from contracts.commands import CancelJob
+
 BROKEN = {
     "record": "doc = '{\"job_id\": 1}'",
     "record and request": "doc = '[]', request = '[]'",
@@ -42,3 +44,25 @@ async def test_it_can_be_tried_again_like_any_failed_job(bench: Any) -> None:
         await bench.retry(job_id)
         job = await bench.until(job_id, "completed")
     assert job["run"] == 2
+
+
+async def test_a_job_that_is_cancelled_while_it_is_chosen_stays_cancelled(
+    open_store: Any, submission: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = await open_store(), await open_store()
+    (first, submit), (second, submit_other) = submission(), submission()
+    await store.advance([(first, submit), (second, submit_other)])
+    choose = store.choose
+
+    async def choose_and_lose(connection: Any, slots: int) -> Any:
+        picked = await choose(connection, slots)
+        await other.advance(
+            [(first, CancelJob(job_id=first, tenant="default", requested_at=submit.submitted_at))]
+        )
+        return picked
+
+    monkeypatch.setattr(store, "choose", choose_and_lose)
+    advanced = await store.admit_singly(2)
+    assert [list(one.jobs) for one in advanced] == [[second]]
+    states = dict(await store.pool.fetch("SELECT job_id, state FROM jobs.jobs"))
+    assert states == {first: "cancelled", second: "running"}

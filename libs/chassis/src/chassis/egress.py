@@ -53,7 +53,8 @@ _BLOCKED_V6 = tuple(
     map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
 )
 _HOST = re.compile(rb"[A-Za-z0-9._:-]+")
-_RESOLVERS = ThreadPoolExecutor(16, "resolver")
+_RESOLVERS = ThreadPoolExecutor(64, "resolver")
+"""A look-up that nobody waits for any more still holds its thread, for as long as the system's resolver tries."""
 
 
 class AddressBlocked(httpx.TransportError):
@@ -95,11 +96,19 @@ def networks(texts: Iterable[str], variable: str) -> tuple[Network, ...]:
 
 
 def new_client(
-    rules: Rules, timeout: httpx.Timeout, limits: httpx.Limits, headers: Mapping[str, str]
+    rules: Rules,
+    timeout: httpx.Timeout,
+    limits: httpx.Limits,
+    headers: Mapping[str, str],
+    plain: Rules | None = None,
 ) -> httpx.AsyncClient:
-    """Return a client that connects by ``rules``, follows no redirects, obeys no environment, asks for no packing."""
+    """Return a client that connects by ``rules``, follows no redirects, obeys no environment, asks for no packing.
+
+    ``plain`` are the rules for connections without TLS, where they are others.
+    """
     return httpx.AsyncClient(
         transport=GuardedTransport(GuardedBackend(rules), limits),
+        mounts={"http://": GuardedTransport(GuardedBackend(plain or rules), limits)},
         follow_redirects=False,
         trust_env=False,
         timeout=timeout,

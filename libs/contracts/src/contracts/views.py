@@ -100,7 +100,7 @@ class StageRunRow(View, frozen=True, kw_only=True):
 
 
 class DeletedJobRow(View, frozen=True, kw_only=True):
-    """A job that was deleted some time after its end; remembered for a year."""
+    """A job that was deleted some time after its end; remembered for a year more."""
 
     VIEW: ClassVar[str] = "api.deleted_jobs"
 

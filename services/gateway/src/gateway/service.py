@@ -28,6 +28,8 @@ from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
 
+VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs")
+"""Of the orchestrator, that this release of the gateway reads."""
 MIGRATE = "run 'blog-writer migrate' first"
 
 
@@ -76,8 +78,9 @@ def _announce(port: int) -> None:
 
 async def _check_schema(pool: asyncpg.Pool) -> None:
     await check_migrated(pool, "gateway", "gateway", MIGRATE)
-    if await pool.fetchval("SELECT to_regclass('api.jobs')") is None:
-        raise MigrationError(f"DATABASE_URL: the database has no schema 'api'; {MIGRATE}")
+    for view in VIEWS:
+        if await pool.fetchval("SELECT to_regclass($1)", view) is None:
+            raise MigrationError(f"DATABASE_URL: the database has no view {view}; {MIGRATE}")
 
 
 class Broker:

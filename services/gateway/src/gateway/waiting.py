@@ -88,10 +88,10 @@ class Waiting:
                 for row in rows:
                     yield StreamEvent(row["type"], row["body"], row["seq"])
                     after = row["seq"]
-                if len(rows) == PAGE:
-                    continue
                 if rows:
                     look = rows[-1]["type"] in TERMINAL_EVENTS
+                if len(rows) == PAGE:
+                    continue
                 if look and await self._over(job_id, after):
                     return
                 look = False

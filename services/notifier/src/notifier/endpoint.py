@@ -15,13 +15,14 @@ from notifier.deliveries import Outcome
 ANSWER_LIMIT = 16 * 1024
 """Bytes of an answer that are read before the connection is closed."""
 PORTS = frozenset({443, 8443})
-"""Of public receivers: a webhook holds an article nobody else has seen, so it is not sent in the clear."""
+"""Of public receivers, with TLS: a webhook holds an article nobody else has seen, so it is not sent in the clear."""
 
 
 def new_client(allowed: tuple[egress.Network, ...]) -> httpx.AsyncClient:
     """Return a client that connects to public addresses and ``allowed`` ones, and keeps no connection open."""
     return egress.new_client(
         egress.Rules(PORTS, allowed),
+        plain=egress.Rules(frozenset(), allowed),
         timeout=httpx.Timeout(None),  # the whole attempt has one deadline, in post
         limits=httpx.Limits(max_keepalive_connections=0),
         headers={"user-agent": "blog-writer", "accept": "*/*"},

@@ -132,11 +132,11 @@ CROSS JOIN LATERAL (
     ORDER BY queued_at LIMIT $1
 ) AS c;
 
--- name: pending_job
--- A job that could not be admitted, with what its columns tell.
+-- name: lock_pending
+-- Those of the jobs that are still pending, locked in the order of lock_jobs, with what their columns tell.
 SELECT
     job_id::text, tenant, batch_id, priority, primary_keyword, created_at, queued_at, started_at, run, seq, doc, request
-FROM jobs.jobs WHERE job_id = $1::uuid;
+FROM jobs.jobs WHERE job_id = ANY($1::uuid[]) AND state = 'pending' ORDER BY job_id FOR UPDATE;
 
 -- name: due
 -- Running jobs with a deadline or a retry that has come.

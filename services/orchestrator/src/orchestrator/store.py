@@ -22,7 +22,17 @@ from contracts.ids import JobId
 from contracts.payloads import Payload
 from contracts.stages import STAGES, StageId
 from orchestrator.fold import Folded, Happening, Refused, Verdict, fold, wanted
-from orchestrator.job import Admit, CommandLost, Emit, Job, SaveOutput, SendStage, StopStages, Transition
+from orchestrator.job import (
+    Admit,
+    CommandLost,
+    Deferred,
+    Emit,
+    Job,
+    SaveOutput,
+    SendStage,
+    StopStages,
+    Transition,
+)
 from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
 from orchestrator.unstartable import given_up
@@ -79,14 +89,18 @@ class JobStore:
         """Do the same one by one: a job that cannot be admitted fails, and the others are."""
         async with self.pool.acquire() as connection, connection.transaction():
             picked = await self.choose(connection, slots)
-            return [await self._admit_or_give_up(connection, job_id) for job_id in picked]
+            rows = {row["job_id"]: dict(row) for row in await self._fetch(connection, "lock_pending", picked)}
+            pending = [rows[job_id] for job_id in picked if job_id in rows]
+            return [await self._admit_or_give_up(connection, row) for row in pending]
 
-    async def _admit_or_give_up(self, connection: Any, job_id: JobId) -> Advanced:
+    async def _admit_or_give_up(self, connection: Any, row: Mapping[str, Any]) -> Advanced:
+        """Admit a job whose row is locked and pending: if that changes nothing, its record and its row disagree."""
+        job_id = JobId(row["job_id"])
         try:
             async with connection.transaction():
                 advanced = await self._advance(connection, [(job_id, Admit())])
             verdict = advanced.verdicts[0]
-            if isinstance(verdict, Transition):
+            if isinstance(verdict, Transition | Deferred):
                 return advanced
             reason = verdict.reason
         except Exception as error:
@@ -94,9 +108,8 @@ class JobStore:
                 raise
             log.exception("job_not_startable", job_id=job_id)
             reason = f"{type(error).__name__}: {error}"
-        (row,) = await self._fetch(connection, "pending_job", job_id)
         now = await self._now(connection)
-        return await self._written(connection, given_up(dict(row), reason, now), now)
+        return await self._written(connection, given_up(row, reason, now), now)
 
     async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
         """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""

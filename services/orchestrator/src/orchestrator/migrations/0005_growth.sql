@@ -1,5 +1,6 @@
 -- transaction: none
--- Reads that keep their cost while finished jobs pile up.
+-- Reads that keep their cost while finished jobs pile up. Pages are read state by state; jobs_newest stays for the
+-- release before, and can go with a later one.
 
 DROP INDEX CONCURRENTLY IF EXISTS jobs.jobs_states;
 CREATE INDEX CONCURRENTLY jobs_states ON jobs.jobs (tenant, state, created_at DESC, job_id);
@@ -9,5 +10,3 @@ WHERE state = 'completed';
 DROP INDEX CONCURRENTLY IF EXISTS jobs.jobs_failures;
 CREATE INDEX CONCURRENTLY jobs_failures ON jobs.jobs (tenant, finished_at DESC) INCLUDE (error_code)
 WHERE state = 'failed';
--- Pages are read state by state.
-DROP INDEX CONCURRENTLY IF EXISTS jobs.jobs_newest;
