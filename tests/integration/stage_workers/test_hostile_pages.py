@@ -303,3 +303,11 @@ async def test_no_more_requests_at_once_and_in_a_second_than_a_host_should_bear(
         took = time.monotonic() - began
     assert running[1] == 2
     assert took >= (1 + 9 - 3) / 20, "robots.txt and nine pages, of which three go at once"
+
+
+async def test_the_rules_of_a_site_are_asked_for_once_for_pages_that_are_wanted_together(
+    hostile: Any, fetcher: HttpPageFetcher
+) -> None:
+    with hostile.served(hostile.ordinary) as site:
+        await asyncio.gather(*(fetcher.page(site.url + path) for path in hostile.PAGES))
+        assert site.requests.count("/robots.txt") == 1

@@ -17,7 +17,7 @@ import msgspec
 from contracts import codec
 from contracts.stages import ResearchInput
 from stage_workers.chat import Conversation, Reply, UserTurn
-from stage_workers.errors import FetchFailed, Transient
+from stage_workers.errors import FetchFailed, Permanent, Transient
 from stage_workers.ports import Hit, Page, StageContext, ToolUser
 from stage_workers.reading import key, read_page
 from stage_workers.site import addresses
@@ -124,7 +124,9 @@ class Research:
         try:
             async with self._searching:
                 hits = await self._search(query)
-        except Transient as problem:
+        except (Transient, Permanent) as problem:
+            if problem.code == "search_key":
+                raise
             return {"error": f"the search failed: {problem.code}"}
         self._allowed |= {addresses.without_fragment(hit.url) for hit in hits}
         titles = [f"{hit.url} {clip(' '.join(hit.title.split()), _TITLE)}" for hit in hits]

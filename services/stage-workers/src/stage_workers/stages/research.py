@@ -76,15 +76,18 @@ def _queries(inp: ResearchInput, asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 async def _search(queries: Sequence[str], inp: ResearchInput, ctx: StageContext) -> Searched:
-    """Search one after the other, since engines limit their rate. Raises the last Transient if none answered."""
+    """Search one after the other, since engines limit their rate. Raises the last problem if none answered, and at
+    once when the engine wants another key."""
     scores: defaultdict[str, float] = defaultdict(float)
-    failed: list[Transient] = []
+    failed: list[Transient | Permanent] = []
     pages = tuple(page.url for page in inp.company.pages)
     for number, query in enumerate(queries, 1):
         await ctx.progress(f"search {number} of {len(queries)}: {query}", number - 1, len(queries))
         try:
             hits = await _recorded_search(query, inp, pages, ctx)
-        except Transient as problem:
+        except (Transient, Permanent) as problem:
+            if problem.code == "search_key":
+                raise
             failed.append(problem)
             continue
         for place, hit in enumerate(hits):
