@@ -119,8 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, path: str, parameters: dict[str, str], found: list[Document], *, cut: bool) -> None:
         query = parameters.get("q", "")
-        if path == _BRAVE and self.headers["X-Subscription-Token"] != self.server.key:
-            error = {"code": "SUBSCRIPTION_TOKEN_INVALID", "status": 422, "detail": "The token is invalid."}
+        token = self.headers["X-Subscription-Token"]
+        if path == _BRAVE and token != self.server.key:
+            detail = f"The token {token} is invalid."
+            error = {"code": "SUBSCRIPTION_TOKEN_INVALID", "status": 422, "detail": detail}
             self._json(422, {"type": "ErrorResponse", "error": error})
         elif path == _BRAVE:
             self._json(200, _brave(query, found[: int(parameters.get("count", 20))]), cut=cut)
