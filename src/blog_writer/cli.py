@@ -56,9 +56,8 @@ UrlOption = Annotated[
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
-def client(url: str | None) -> Client:
+def client(url: str | None, data_dir: Path) -> Client:
     """Return a client of the named gateway, of the one running from the data folder, or of the default address."""
-    data_dir = Path(os.environ.get("BLOG_WRITER_DATA_DIR", str(DEFAULT_DATA_DIR)))
     running = read_running(data_dir)
     return Client(url or (running.url if running else DEFAULT_URL))
 
@@ -112,8 +111,14 @@ def write(
     source_url: Annotated[
         list[str] | None, typer.Option(help="A page to read as a source; may be repeated.")
     ] = None,
-    callback_url: Annotated[str | None, typer.Option(help="Where the signed webhook goes.")] = None,
+    callback_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the signed webhook goes: https, and public unless BLOG_WRITER_ALLOW_PRIVATE_NETWORKS says more."
+        ),
+    ] = None,
     url: UrlOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
     """Submit an article, show its progress, and write it to disk when it is done."""
     request: dict[str, Any] = {
@@ -124,7 +129,7 @@ def write(
         "priority": priority,
         "source_urls": source_url or [],
     } | ({"callback_url": callback_url} if callback_url else {})
-    gateway = client(url)
+    gateway = client(url, data_dir)
     job_id = gateway.submit(request)["job_id"]
     console.print(f"job {job_id}")
     finish(gateway, job_id, out)
@@ -155,10 +160,11 @@ def jobs(
     offset: Annotated[int, typer.Option(help="How many to leave out.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
     url: UrlOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
     """List jobs, newest first."""
     filters = {"status": status, "batch_id": batch_id, "limit": limit, "offset": offset}
-    page = client(url).jobs(**{name: value for name, value in filters.items() if value is not None})
+    page = client(url, data_dir).jobs(**{name: value for name, value in filters.items() if value is not None})
     if as_json:
         console.print_json(data=page)
         return
@@ -178,9 +184,9 @@ def jobs(
 
 
 @app.command()
-def status(job_id: str, url: UrlOption = None) -> None:
+def status(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Show one job as JSON, without its article."""
-    answer = client(url).status(job_id)
+    answer = client(url, data_dir).status(job_id)
     result = answer.pop("result", None)
     if result is not None:
         answer["headline"] = result["headline"]
@@ -192,21 +198,22 @@ def watch(
     job_id: str,
     out: Annotated[Path | None, typer.Option(help="Folder for the article.")] = None,
     url: UrlOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
     """Follow a job that was submitted earlier, to its end."""
-    finish(client(url), job_id, out)
+    finish(client(url, data_dir), job_id, out)
 
 
 @app.command()
-def cancel(job_id: str, url: UrlOption = None) -> None:
+def cancel(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Stop a job that has not ended."""
-    console.print(client(url).cancel(job_id)["message"])
+    console.print(client(url, data_dir).cancel(job_id)["message"])
 
 
 @app.command()
-def retry(job_id: str, url: UrlOption = None) -> None:
+def retry(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Go on with a failed job from the stage that failed."""
-    console.print(client(url).retry(job_id)["message"])
+    console.print(client(url, data_dir).retry(job_id)["message"])
 
 
 @app.command()

@@ -81,7 +81,7 @@ class Client:
                 response.read()
                 response.raise_for_status()
             for line in response.iter_lines():
-                if line.startswith("data:"):
+                if line.startswith("data:") and line[5:].strip():
                     yield json.loads(line[5:])
 
     def _json(self, method: str, path: str, **options: Any) -> Json:

@@ -33,10 +33,10 @@ class Display:
         return self._stages[label]
 
     def _started(self, _event: dict[str, Any]) -> None:
-        self._progress.update(self._whole, detail="running")
+        self._progress.update(self._whole, detail="running", visible=True)
 
     def _stage_started(self, event: dict[str, Any]) -> None:
-        self._progress.update(self._stage(event), detail="")
+        self._progress.update(self._stage(event), detail="", visible=True)
 
     def _stage_progress(self, event: dict[str, Any]) -> None:
         self._progress.update(

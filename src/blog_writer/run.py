@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from blog_writer.settings import Running, UpSettings
 from blog_writer.standalone import up
@@ -28,4 +29,17 @@ async def _run(settings: UpSettings, environment: Mapping[str, str]) -> None:
 
 
 def _announce(running: Running) -> None:
-    log.info("system_ready", url=running.url, docs=f"{running.url}/schema", pid=running.pid)
+    log.info(
+        "system_ready",
+        url=running.url,
+        docs=f"{running.url}/schema",
+        database=_host(running.database_url),
+        nats=_host(running.nats_url),
+        pid=running.pid,
+    )
+
+
+def _host(url: str) -> str:
+    """Return where a server is, without names and passwords."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}{parts.path}"

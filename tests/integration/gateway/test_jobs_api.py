@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from blog_writer.client import Client
 from chassis.broker import connect
 from chassis.pull import pull
 from contracts import codec, streams, subjects
@@ -316,6 +317,31 @@ async def test_streams_end_when_the_gateway_stops(door: Any) -> None:
                     await asyncio.sleep(0.02)
         events = await asyncio.wait_for(reading, 10)
     assert [event["type"] for event in events][:2] == ["submitted", "started"]
+
+
+async def test_a_quiet_stream_says_so_and_the_client_goes_on(
+    door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.waiting.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.waiting.HEARTBEAT_SECONDS", 0.1)
+    heard: list[str] = []
+    async with door.gateway():
+        job_id = await door.submit()
+        reading = asyncio.create_task(read_stream(door, job_id, lines=heard))
+        client = Client(f"http://127.0.0.1:{door.port}")
+        following = asyncio.create_task(asyncio.to_thread(lambda: list(client.events(job_id))))
+        async with asyncio.timeout(20):
+            while heard.count(": still here") < 20:
+                await asyncio.sleep(0.05)
+        assert "data:" not in [line.strip() for line in heard]
+        async with door.orchestrator(), Workers(door):
+            events = await asyncio.wait_for(following, 30)
+            await asyncio.wait_for(reading, 30)
+    client.close()
+    assert [event["type"] for event in events if event["seq"]] == [
+        line.removeprefix("event: ") for line in heard if line.startswith("event: ")
+    ]
+    assert events[-1]["type"] == "completed"
 
 
 async def test_operations_endpoints_answer(door: Any) -> None:

@@ -19,6 +19,7 @@ from contracts.results import StageDone
 from contracts.stages import PIPELINE_VERSION, StageId
 from stage_workers.aside import LATER_VERSION_DELIVERIES
 from stage_workers.claims import Claim
+from stage_workers.outcome import Done
 
 HANGING_WORKER = Path(__file__).with_name("hanging_worker.py")
 
@@ -346,3 +347,27 @@ async def _more_than(bench: Any, count: int) -> bool:
 
 async def _is(count: Any, wanted: int) -> bool:
     return await count() == wanted
+
+
+async def test_a_worker_that_stood_still_pays_for_nothing_once_its_command_is_anothers(bench: Any) -> None:
+    runs, paid_by = [], []
+
+    async def stand_still_at_first(_inp: Any, ctx: Any) -> Any:
+        runs.append(len(runs) + 1)
+        number = len(runs)
+        if number == 1:
+            time.sleep(1.2 * bench.ack_wait)  # noqa: ASYNC251  the whole process stands still, as when it is paused
+
+        async def pay() -> str:
+            paid_by.append(number)
+            return "answer"
+
+        await ctx.checkpoint("call", str, pay)
+        return Done(bench.outputs[StageId.COMPANY])
+
+    async with bench.worker({StageId.COMPANY: stand_still_at_first}, slots=1):
+        await bench.send(bench.command())
+        (outcome,) = await bench.outcomes(seconds=6 * bench.ack_wait)
+        await bench.until(lambda: _is(bench.left, 0))
+    assert isinstance(outcome, StageDone)
+    assert (runs, paid_by) == ([1, 2], [2])

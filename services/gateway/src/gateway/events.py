@@ -71,6 +71,6 @@ async def _messages(
 ) -> AsyncIterator[ServerSentEventMessage]:
     async for event in waiting.events(job_id, after):
         if not event.type:
-            yield ServerSentEventMessage(comment="still here")
+            yield ServerSentEventMessage(data=None, comment="still here")
         else:
             yield ServerSentEventMessage(data=event.data, event=event.type, id=event.seq)

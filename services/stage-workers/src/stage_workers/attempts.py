@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -46,15 +46,18 @@ class Attempts:
         self._client = client
         self._clock = clock
 
-    async def run(self, command: RunStage) -> results.Outcome:
-        """Run a stage and return what to report. Only cancellation gets out as an exception."""
+    async def run(self, command: RunStage, held: Callable[[], bool] = lambda: True) -> results.Outcome:
+        """Run a stage and return what to report. Only cancellation gets out as an exception.
+
+        ``held`` says whether the command is still this worker's; when not, it also has the attempt cancelled.
+        """
         try:
             stage_input = await self._input(command)
         except msgspec.ValidationError as error:
             return results.StageFail(code="invalid_stage_input", reason=str(error)[:REASON_LIMIT])
         except Exception as error:  # noqa: BLE001  becomes the attempt's outcome
             return _failed(error)
-        checkpoints = Checkpoints(self._bucket, self._payloads, command)
+        checkpoints = Checkpoints(self._bucket, self._payloads, command, held)
         context = RunningContext(command, self._ports, checkpoints, self._client, self._clock)
         try:
             fate = await self._registry[command.stage](stage_input, context)

@@ -77,8 +77,15 @@ async def _opened(js: JetStreamContext) -> KeyValue:
 class Checkpoints:
     """The checkpoints of one running stage."""
 
-    def __init__(self, bucket: Bucket, payloads: Payloads, command: RunStage) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        payloads: Payloads,
+        command: RunStage,
+        held: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._bucket = bucket
+        self._held = held
         self._payloads = payloads
         self._prefix = f"{command.job_id}.{command.stage}.{command.round}"
         self._folder = f"{command.job_id}/checkpoints"
@@ -96,6 +103,8 @@ class Checkpoints:
         recorded = await self._read(name, kind)
         if recorded is not None:
             return recorded[0]
+        if not self._held():
+            await asyncio.Event().wait()  # until the attempt's cancellation comes here
         result = await call()
         crash_point(CrashPoint.AFTER_PAID_CALL_BEFORE_CHECKPOINT)
         await self._write(name, codec.encode(result))

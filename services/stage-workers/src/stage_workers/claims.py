@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,9 +26,9 @@ RETRY_SECONDS = 5.0
 class Claim:
     """The command's message; the newest one when the stream delivers it again meanwhile, as after an outage."""
 
-    def __init__(self, message: Msg) -> None:
-        self.message = message
-        """The delivery that is answered for."""
+    def __init__(self, message: Msg, ack_wait: float = float("inf")) -> None:
+        self.renew(message)
+        self._ack_wait = ack_wait
 
     @property
     def message_id(self) -> tuple[int, datetime]:
@@ -38,11 +39,17 @@ class Claim:
     def renew(self, message: Msg) -> None:
         """Answer for a newer delivery from now on."""
         self.message = message
+        """The delivery that is answered for."""
+        self._beaten = time.monotonic()
+
+    def held(self) -> bool:
+        """Whether the command is still this worker's. A process that stood still for an ack wait has lost it."""
+        return time.monotonic() - self._beaten < self._ack_wait
 
     @asynccontextmanager
-    async def kept_alive(self, ack_wait: float) -> AsyncIterator[None]:
+    async def kept_alive(self) -> AsyncIterator[None]:
         """Tell the stream three times in each ack wait that the command is worked on."""
-        heart = asyncio.create_task(self._beat(ack_wait / 3))
+        heart = asyncio.create_task(self._beat(self._ack_wait / 3))
         try:
             yield
         finally:
@@ -51,7 +58,9 @@ class Claim:
     async def _beat(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await _quietly(self.message.in_progress())
+            if self.held():  # the stream has given it to another, and a late word must not bring it back
+                self._beaten = time.monotonic()
+                await _quietly(self.message.in_progress())
 
     async def ack(self) -> None:
         """Ack, and make sure that the stream knows: an ack that is lost would have paid work done again."""

@@ -150,13 +150,13 @@ class Runner:
             log.warning("redelivered_while_running")
             held.renew(message)
             return
-        claim = Claim(message)
+        claim = Claim(message, self._ack_wait)
         if claim.message_id in self._finished:  # sent before its ack had arrived
             await claim.ack()
             return
         self._claims[number] = claim
         try:
-            async with claim.kept_alive(self._ack_wait):
+            async with claim.kept_alive():
                 await self._see_through(command, claim)
         finally:
             del self._claims[number]
@@ -165,7 +165,11 @@ class Runner:
         finished = False
         try:
             started = self._clock.now()
-            outcome = await self._outcome(command)
+            attempt = self._begun(command, claim)
+            outcome = await self._outcome(command, attempt)
+            if attempt.lost:
+                await self._let_go(claim)
+                return
             if outcome is None:
                 log.info("stage_cancelled")
             else:
@@ -182,13 +186,29 @@ class Runner:
             log.exception("message_failed")
             await claim.hand_back_later()
 
-    async def _outcome(self, command: RunStage) -> Outcome | None:
+    def _begun(self, command: RunStage, claim: Claim) -> Supervised:
+        """Start the stage. It pays for nothing once its command is another's: then it is ended."""
+
+        def held() -> bool:
+            if not claim.held():
+                attempt.lose()
+            return not attempt.lost
+
+        attempt = Supervised(self._attempts.run(command, held))
+        return attempt
+
+    async def _let_go(self, claim: Claim) -> None:
+        """Leave a command to whoever has it now, which may be this worker again."""
+        log.warning("claim_lost")
+        if claim.held():
+            await claim.hand_back(finished=False)
+
+    async def _outcome(self, command: RunStage, attempt: Supervised) -> Outcome | None:
         """Run the stage within its time; None when its job was cancelled meanwhile.
 
         The time counts from here, and no clock of this machine is compared with another's: the command's bound includes
         the job's deadline, and what a timeout means is for the orchestrator to say.
         """
-        attempt = Supervised(self._attempts.run(command))
         self._running[command.job_id].add(attempt)
         try:
             return await attempt.outcome(command.timeout_seconds)

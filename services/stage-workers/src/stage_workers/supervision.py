@@ -21,6 +21,9 @@ _abandoned: set[asyncio.Task[Any]] = set()
 class Supervised:
     """A stage's coroutine as a task."""
 
+    lost = False
+    """Whether it was ended because its command is another's now."""
+
     def __init__(self, attempt: Coroutine[Any, Any, Outcome]) -> None:
         self._task = asyncio.create_task(attempt)
         self._cancelled = asyncio.Event()
@@ -28,6 +31,11 @@ class Supervised:
     def cancel(self) -> None:
         """End it; there will be no outcome, whatever it returns."""
         self._cancelled.set()
+
+    def lose(self) -> None:
+        """End it, and leave what it did to whoever has its command."""
+        self.lost = True
+        self.cancel()
 
     async def outcome(self, seconds: float) -> Outcome | None:
         """Return what the attempt comes to within its time; None when it was cancelled.
