@@ -51,7 +51,22 @@ def could_repeat_call(evidence: Evidence, calls: Sequence[Call]) -> int:
         for copy in evidence.copies
         if copy.subject == subject and start - STAGE_ACK_WAIT_SECONDS <= copy.at <= end
     ]
-    return len(faults) + len(copies) + _retries(evidence, calls)
+    return len(faults) + len(copies) + _stood_still(evidence, calls) + _retries(evidence, calls)
+
+
+def _stood_still(evidence: Evidence, calls: Sequence[Call]) -> int:
+    """Return how many workers made a call after a pause in which another took their command.
+
+    They had begun it before: the request was half sent, or the command lay unread in their socket.
+    """
+    return sum(
+        fault.kind == "pause"
+        and fault.target == late.worker
+        and fault.ended - fault.at >= STAGE_ACK_WAIT_SECONDS
+        and fault.at <= calls[0].at <= fault.ended <= late.at <= fault.ended + WAKE_SECONDS
+        for late in calls[1:]
+        for fault in evidence.faults
+    )
 
 
 def _retries(evidence: Evidence, calls: Sequence[Call]) -> int:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from nats.errors import TimeoutError as NatsTimeout
 
 from contracts import codec, streams
 from contracts.payloads import INLINE_LIMIT
@@ -232,10 +233,27 @@ async def test_giving_a_record_up_takes_no_longer_than_the_tries(
     broken: Any = SimpleNamespace(get=get, put=put)
     mine = Checkpoints(broken, Payloads(bench.objects), bench.command())
     assert await mine.once("key", str, Paid()) == "answer"
-    assert len(tries) == checkpoints.WRITE_TRIES
+    assert len(tries) == checkpoints.TRIES
     pauses = [later - earlier for earlier, later in pairwise(tries)]
     assert all(pause >= 0.1 * 2**number for number, pause in enumerate(pauses)), pauses
     assert asyncio.get_running_loop().time() - tries[-1] < 0.1
+
+
+async def test_a_broker_that_does_not_answer_at_first_does_not_have_a_call_paid_again(
+    bench: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "FIRST_PAUSE", 0.01)
+    command, paid, silent = bench.command(), Paid(), [NatsTimeout(), NatsTimeout()]
+    assert await Checkpoints(bucket, Payloads(bench.objects), command).once("key", str, paid) == "answer"
+
+    async def get(name: str) -> bytes | None:
+        if silent:
+            raise silent.pop()
+        return await bucket.get(name)
+
+    slow: Any = SimpleNamespace(get=get, put=bucket.put)
+    assert await Checkpoints(slow, Payloads(bench.objects), command).once("key", str, paid) == "answer"
+    assert (paid.calls, silent) == (1, [])
 
 
 async def test_the_attempt_after_a_crash_goes_on_from_the_record(bench: Any) -> None:

@@ -209,6 +209,17 @@ def test_a_worker_s_crash_explains_one_repeated_call() -> None:
     assert broken(but(calls=[call(T0 + 3), call(T0 + 5)], faults=[fault("worker-1")])) == set()
 
 
+@pytest.mark.parametrize(
+    ("at", "seconds", "explained"), [(T0 - 14, 18.0, True), (T0 - 6, 10.0, False), (T0 - 30, 18.0, False)]
+)
+def test_a_worker_that_stood_still_past_the_ack_wait_explains_its_late_call(
+    at: float, seconds: float, explained: bool
+) -> None:
+    pause = Fault(at=at, kind="pause", target="worker-2", ended=at + seconds)
+    calls = [call(T0 + 3), call(T0 + 4.5, "worker-2")]
+    assert (broken(but(calls=calls, faults=[pause])) == set()) is explained
+
+
 def test_a_client_s_retry_explains_a_call_that_its_failure_had_cut_off() -> None:
     story = events("a", STORY[0], STORY[1], ("failed", {}), STORY[0], *STORY[1:])
     retried = but(

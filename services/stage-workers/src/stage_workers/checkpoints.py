@@ -28,7 +28,7 @@ log = logs.get_logger(__name__)
 
 T = TypeVar("T")
 
-WRITE_TRIES = 4
+TRIES = 4
 """A paid result is worth a few seconds of patience with a broker that restarts."""
 FIRST_PAUSE = 0.5
 
@@ -113,7 +113,7 @@ class Checkpoints:
     async def _read(self, name: str, kind: type[T]) -> tuple[T] | None:
         """Return what is recorded, in a tuple since it may be None; what cannot be read counts as not recorded."""
         try:
-            entry = await self._bucket.get(name)
+            entry = await self._entry(name)
             if entry is None:
                 return None
             data = await self._payloads.load(codec.decode(entry, self._payloads.KIND))
@@ -122,8 +122,20 @@ class Checkpoints:
             log.warning("checkpoint_unreadable", key=name, reason=str(error) or repr(error))
             return None
 
+    async def _entry(self, name: str) -> bytes | None:
+        """Ask for a record as patiently as one is written: without an answer a paid call would be made again."""
+        for number in range(TRIES - 1):
+            try:
+                return await self._bucket.get(name)
+            except OSError as error:  # a timeout of NATS is one
+                log.warning(
+                    "checkpoint_unanswered", key=name, attempt=number + 1, reason=str(error) or repr(error)
+                )
+                await asyncio.sleep(FIRST_PAUSE * 2**number)
+        return await self._bucket.get(name)
+
     async def _write(self, name: str, data: bytes) -> None:
-        for number in range(WRITE_TRIES):
+        for number in range(TRIES):
             if number:
                 await asyncio.sleep(FIRST_PAUSE * 2 ** (number - 1))
             try:
