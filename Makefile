@@ -24,8 +24,8 @@ lock: setup ## resolve the dependencies again and write requirements.lock
 	$(BIN)/uv lock --upgrade
 	$(BIN)/uv export --quiet --frozen --all-packages --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock
 
-demo: setup ## write one article from the bundled sample site, through all four services
-	$(BIN)/python -m blog_writer demo
+demo: setup ## write one article from the bundled sample site, through all four services; ARGS=--fake-model
+	$(BIN)/python -m blog_writer demo $(ARGS)
 
 up: setup ## run the whole system on this machine
 	$(BIN)/blog-writer up

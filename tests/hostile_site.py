@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import io
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from functools import cache
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
+
+from pypdf import PdfReader, PdfWriter
 
 MEGABYTE = 1024 * 1024
 TLS_HANDSHAKE = b"\x16"
@@ -144,6 +147,48 @@ def sitemap(document: Callable[[str, str], bytes]) -> Habit:
             await ordinary(site, path)
 
     return habit
+
+
+def pdf(*pages: str, title: str = "") -> bytes:
+    """Return a PDF with these texts, a line of it for each of theirs."""
+    numbers = [4 + 2 * place for place in range(len(pages))]
+    kids = " ".join(f"{number} 0 R" for number in numbers)
+    objects = {
+        1: "<< /Type /Catalog /Pages 2 0 R >>",
+        2: f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        3: "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    }
+    for number, text in zip(numbers, pages, strict=True):
+        shown = " ".join(f"({line}) Tj T*" for line in text.splitlines())
+        stream = f"BT /F1 12 Tf 14 TL 40 780 Td {shown} ET"
+        resources = "/Resources << /Font << /F1 3 0 R >> >> /MediaBox [0 0 595 842]"
+        objects[number] = f"<< /Type /Page /Parent 2 0 R {resources} /Contents {number + 1} 0 R >>"
+        objects[number + 1] = f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream"
+    last = max(objects) + 1
+    objects[last] = f"<< /Title ({title}) /Author (Ada Quill) >>"
+    body, at = b"%PDF-1.4\n", {}
+    for number, text in sorted(objects.items()):
+        at[number] = len(body)
+        body += f"{number} 0 obj\n{text}\nendobj\n".encode("latin-1")
+    table = "".join(f"{at[number]:010} 00000 n \n" for number in sorted(at))
+    trailer = f"trailer\n<< /Size {last + 1} /Root 1 0 R /Info {last} 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
+    return body + f"xref\n0 {last + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
+
+
+def encrypted(document: bytes, password: str) -> bytes:
+    """Return a PDF that opens with the password only."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(document)))
+    writer.encrypt(password, "the owner's", algorithm="AES-256")
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+READABLE_PDF = pdf(
+    "A bicycle chain is replaced in half an\nhour with a chain tool and a clean cloth.",
+    "Worn sprock-\nets wear a new chain within a few hundred kilometres.",
+    title="Chains in numbers",
+)
 
 
 @only_pages
@@ -292,6 +337,12 @@ HABITS: dict[str, Habit] = {
     "blank": answers(b"<html><body>   </body></html>"),
     "pdf": answers(b"%PDF-1.7\n" + bytes(range(256)) * 200, "application/pdf"),
     "pdf_called_html": answers(b"%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj\n" * 200),
+    "readable_pdf": answers(READABLE_PDF, "application/pdf"),
+    "readable_pdf_called_html": answers(READABLE_PDF, "text/html"),
+    "owned_pdf": answers(encrypted(READABLE_PDF, ""), "application/pdf"),
+    "cut_pdf": answers(READABLE_PDF[:300], "application/pdf"),
+    "encrypted_pdf": answers(encrypted(READABLE_PDF, "secret"), "application/pdf"),
+    "pdf_without_text": answers(pdf("", ""), "application/pdf"),
     "image": answers(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 200, "image/png"),
     "image_called_html": answers(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 200),
     "fifty_megabytes": fifty_megabytes,

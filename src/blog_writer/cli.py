@@ -87,11 +87,17 @@ def up(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the article.")] = Path("out/demo"),
     keyword: Annotated[str, typer.Option(help="What to write about.")] = "energy efficiency",
+    fake_model: Annotated[
+        bool,
+        typer.Option(
+            "--fake-model", help="With a model that costs nothing, in place of the extractive writer."
+        ),
+    ] = False,
 ) -> None:
     """Start everything, write one article from the bundled sample site, and stop again."""
     from blog_writer.demo import write_demo_article  # noqa: PLC0415  as above
 
-    asyncio.run(write_demo_article(keyword, out, console))
+    asyncio.run(write_demo_article(keyword, out, console, fake_model=fake_model))
 
 
 @app.command()

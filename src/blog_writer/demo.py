@@ -6,33 +6,62 @@ import asyncio
 import os
 import tempfile
 import time
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
+from blog_writer.fake_model import serve_fake_model
+from blog_writer.fake_web import serve_fake_web
 from blog_writer.follow import follow
 from blog_writer.sample_site import serve_sample_site
 from blog_writer.settings import UpSettings
 from blog_writer.standalone import system
 from chassis import logs
 
+FAKE_KEY = "fake-key"
 
-async def write_demo_article(keyword: str, out: Path, console: Console) -> None:
+
+async def write_demo_article(keyword: str, out: Path, console: Console, *, fake_model: bool) -> None:
     """Run everything on fresh data, write one article into ``out`` and print where it lies and its score.
 
-    Raises CommandError when the job does not complete.
+    With ``fake_model``, a model that costs nothing guides the research and writes, through the adapter for Gemini, from
+    a made-up web that it searches through the adapter for SearXNG; its first draft fails the gate. Raises CommandError when the job does not complete.
     """
     logs.configure("warning")
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="blog-writer-demo-") as folder:
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="blog-writer-demo-"))
+        site = await stack.enter_async_context(serve_sample_site())
+        environment = _environment(folder)
+        if fake_model:
+            provider = await stack.enter_async_context(serve_fake_model(key=FAKE_KEY, flawed_first=True))
+            web = await stack.enter_async_context(serve_fake_web())
+            environment |= _fake_model_settings(provider.url) | _fake_web_settings(web.search.url)
+            console.print(f"the model is at {provider.url}, the search engine at {web.search.url}")
         settings = UpSettings(data_dir=folder, port=0)
-        async with serve_sample_site() as site, system(settings, _environment(folder)) as (running, _):
-            console.print(f"the sample site is at {site}, the system at {running.url}")
-            await asyncio.to_thread(_write, running.url, site, keyword, out, console)
+        running, _ = await stack.enter_async_context(system(settings, environment))
+        console.print(f"the sample site is at {site}, the system at {running.url}")
+        await asyncio.to_thread(_write, running.url, site, keyword, out, console)
     console.print(f"done in {time.monotonic() - began:.0f} s")
+
+
+def _fake_model_settings(url: str) -> dict[str, str]:
+    return {
+        "BLOG_WRITER_LANGUAGE_MODEL": "gemini",
+        "BLOG_WRITER_MODEL": "fake-writer",
+        "BLOG_WRITER_MODEL_KEY": FAKE_KEY,
+        "BLOG_WRITER_MODEL_URL": url,
+        "BLOG_WRITER_IMAGE_MODEL": "",
+    }
+
+
+def _fake_web_settings(url: str) -> dict[str, str]:
+    return {"BLOG_WRITER_SEARCH": "searxng", "BLOG_WRITER_SEARCH_URL": url}
 
 
 def _environment(folder: str) -> dict[str, str]:
@@ -50,7 +79,11 @@ def _environment(folder: str) -> dict[str, str]:
 
 
 def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> None:
-    gateway = Client(url)
+    with closing(Client(url)) as gateway:
+        _write_with(gateway, site, keyword, out, console)
+
+
+def _write_with(gateway: Client, site: str, keyword: str, out: Path, console: Console) -> None:
     job_id = gateway.submit({"primary_keyword": keyword, "company_url": site})["job_id"]
     console.print(f"job {job_id}")
     last = follow(gateway.events(job_id), console)
@@ -63,4 +96,14 @@ def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> No
         f"{result['headline']}\n{result['word_count']} words from {len(result['citations'])} sources"
     )
     console.print(f"article: {files[0].absolute()}", soft_wrap=True)
-    console.print(f"score: {result['aeo_score']:.1f} of 100")
+    console.print(f"score: {result['aeo_score']:.1f} of 100, written by {result['generator']}")
+    for each in result["quality_report"]["rounds"]:
+        _print_round(each, console)
+
+
+def _print_round(report: dict[str, Any], console: Console) -> None:
+    critical = [finding["message"] for finding in report.get("findings", ()) if finding.get("critical")]
+    word = "passed" if report["passed"] else "failed"
+    console.print(
+        f"round {report['round']}: {report['score']:.1f}, {word}", *critical, sep="\n  ", soft_wrap=True
+    )

@@ -90,7 +90,14 @@ def running_job() -> Job:
         deadline_at=NOW + timedelta(hours=1),
         stages=dict.fromkeys(StageId, record),
         rounds=tuple(
-            RoundReport(round=number + 1, score=74.123, passed=True, findings=FINDINGS, chosen=True)
+            RoundReport(
+                round=number + 1,
+                score=74.123,
+                passed=True,
+                findings=FINDINGS,
+                chosen=True,
+                changes=("c" * 200,) * 10,
+            )
             for number in range(MAX_ROUNDS)
         ),
     )

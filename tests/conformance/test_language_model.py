@@ -1,7 +1,9 @@
-"""LanguageModel: the extractive writer, and the scripted one that stands in for it, over every task there is."""
+"""LanguageModel: the extractive writer, the one by prompts over both providers, and the scripted one that stands in,
+over every task there is."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from blog_writer.fake_model import serve_fake_model
 from contracts.articles import Quote, Source
 from contracts.jobs import ArticleRequest
 from contracts.stages import CompanyOutput
 from stage_workers import tasks
 from stage_workers.adapters.extractive import ExtractiveModel
 from stage_workers.adapters.fakes import ScriptedModel
+from stage_workers.adapters.gemini import Gemini
+from stage_workers.adapters.openai_compatible import OpenAICompatible
+from stage_workers.adapters.written import WritingModel
 from stage_workers.blocks import read
 from stage_workers.errors import Permanent
 from stage_workers.extractive import brief
@@ -68,9 +74,18 @@ def scripted() -> ScriptedModel:
     return ScriptedModel({type(task): ExtractiveModel()._perform(task) for task in TASKS})
 
 
-@pytest.fixture(params=["extractive", "scripted"])
-def model(request: pytest.FixtureRequest) -> Any:
-    return ExtractiveModel() if request.param == "extractive" else scripted()
+@pytest.fixture(params=["extractive", "scripted", "gemini", "openai-compatible"])
+async def model(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    if request.param in {"extractive", "scripted"}:
+        yield ExtractiveModel() if request.param == "extractive" else scripted()
+        return
+    async with serve_fake_model(key="fake-key") as provider:
+        if request.param == "gemini":
+            async with Gemini("fake-writer", "fake-key", provider.url) as gemini:
+                yield WritingModel(gemini)
+            return
+        async with OpenAICompatible(f"{provider.url}/v1", "fake-writer", "fake-key") as chat:
+            yield WritingModel(chat)
 
 
 def test_every_kind_of_task_is_tried() -> None:

@@ -29,6 +29,7 @@ CONNECTIVES = (
     "answer_lead_related",
     "introduction",
     "attribution",
+    "section_leads",
     "page_question",
     "page_heading",
 )

@@ -93,7 +93,7 @@ def _result(name: str, stage: StageId, outcome: Any, **more: Any) -> Sample:
 
 
 def _results() -> Iterator[Sample]:
-    verdict = Verdict(passed=True, score=81.5, findings=(FINDING,))
+    verdict = Verdict(passed=True, score=81.5, findings=(FINDING,), changes=("took another answer",))
     summary = Summary(headline=RESULT.headline, slug=RESULT.slug, word_count=1187, aeo_score=81.5)
     inlined = inline(OUTPUTS[StageId.TABLE_OF_CONTENTS])
     yield _result("done_inline", StageId.TABLE_OF_CONTENTS, StageDone(output=inlined), variation=True)

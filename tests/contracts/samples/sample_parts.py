@@ -21,6 +21,7 @@ from contracts.articles import (
     QualityReport,
     QuestionAnswer,
     Quote,
+    ReplacedSource,
     RoundReport,
     ScorePart,
     Section,
@@ -113,7 +114,9 @@ FINDING = Finding(
     code="long_paragraph", message="a paragraph has 190 words", critical=True, where="What to check"
 )
 SCORE = ScorePart(name="direct_answer", points=20.5, maximum=25.0, reason="38 words, 40 are wanted")
-REPORT = RoundReport(round=1, score=71.5, passed=True, findings=(FINDING,), chosen=True)
+REPORT = RoundReport(
+    round=1, score=71.5, passed=True, findings=(FINDING,), chosen=True, changes=("took another answer",)
+)
 
 COMPANY = CompanyOutput(
     name="Example Heating",
@@ -128,6 +131,7 @@ COMPANY = CompanyOutput(
     ),
     headings=("What we do",),
     authors=(PERSON,),
+    competitors=("Rival Heating",),
     notes=("/team: not read",),
 )
 BRIEF = BriefOutput(
@@ -179,10 +183,19 @@ DRAFT = Draft(
     faq=(QUESTION,),
     paa=(OTHER_QUESTION,),
     generator="extractive",
+    changes=("took another answer",),
 )
 CITATIONS = CitationsOutput(
     citations=(CITATION,),
     dropped=(DroppedClaim(text="It lasts 40 years.", url="https://gone.example", reason="http_404"),),
+    replaced=(
+        ReplacedSource(
+            text=CLAIM.text,
+            source_ids=("s1",),
+            url="https://gone.example",
+            reason="the source can no longer be read",
+        ),
+    ),
 )
 METADATA = MetadataOutput(
     meta_title="Heat pump maintenance",
@@ -214,6 +227,7 @@ REVIEW = ReviewOutput(
     similarity_score=12.5,
     similar_to="solar-panels",
     is_potential_duplicate=True,
+    fingerprint="00af" * 2,
     notes=("no earlier article is near",),
 )
 RESULT = ArticleResult(
@@ -255,6 +269,7 @@ RESULT = ArticleResult(
     ),
     similarity_score=12.5,
     similar_to="solar-panels",
+    fingerprint="00af" * 2,
     is_potential_duplicate=True,
     index=False,
     client_info=REQUEST.client_info,
@@ -277,7 +292,11 @@ OUTPUTS: dict[StageId, Any] = {
     StageId.PUBLISH: RESULT,
 }
 EARLIER = ArticleReference(
-    slug="solar-panels", headline="Solar panels", primary_keyword="solar panels", job_id=JOB_ID
+    slug="solar-panels",
+    headline="Solar panels",
+    primary_keyword="solar panels",
+    job_id=JOB_ID,
+    fingerprint="00af" * 2,
 )
 GIVEN: dict[str, Any] = {
     "request": REQUEST,

@@ -49,6 +49,28 @@ async def test_inputs_hold_the_outputs_of_earlier_stages(bench: Any) -> None:
     assert "earlier_articles" in review.inputs
 
 
+async def test_earlier_articles_come_with_what_their_texts_are_compared_by(bench: Any, outcome: Any) -> None:
+    async def script(command: RunStage) -> Any:
+        if command.stage is StageId.PUBLISH:
+            summary = Summary(headline="Chains", slug="chains", word_count=9, aeo_score=80)
+            return StageDone(output=Inline(msgspec.Raw(b'{"fingerprint": "00af"}')), summary=summary)
+        return outcome(command)
+
+    async with bench.orchestrator(), bench.workers(script):
+        first = await bench.submit()
+        await bench.until(first, "completed")
+        second = await bench.submit()
+        await bench.until(second, "completed")
+    reviews = {
+        command.job_id: command.inputs["earlier_articles"]
+        for command in bench.commands
+        if command.stage is StageId.REVIEW
+    }
+    assert msgspec.json.decode(bytes(reviews[first].value)) == []
+    (known,) = msgspec.json.decode(bytes(reviews[second].value))
+    assert (known["job_id"], known["slug"], known["fingerprint"]) == (first, "chains", "00af")
+
+
 async def test_the_same_submission_twice_is_one_job(bench: Any) -> None:
     submission = bench.submission()
     async with bench.orchestrator(), bench.orchestrator(), bench.workers():

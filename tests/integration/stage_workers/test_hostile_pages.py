@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from chassis.egress import networks
-from stage_workers.adapters import http_get
+from stage_workers.adapters import http_get, pdf
+from stage_workers.adapters.hosts import Hosts
 from stage_workers.adapters.pages import HttpPageFetcher
 from stage_workers.errors import FetchFailed
 
@@ -38,8 +39,11 @@ async def failure(fetcher: HttpPageFetcher, url: str) -> FetchFailed:
     [
         ("empty", "empty_page", False),
         ("blank", "empty_page", False),
-        ("pdf", "not_html", False),
-        ("pdf_called_html", "not_html", False),
+        ("pdf", "broken_pdf", False),
+        ("pdf_called_html", "broken_pdf", False),
+        ("cut_pdf", "broken_pdf", False),
+        ("encrypted_pdf", "encrypted_pdf", False),
+        ("pdf_without_text", "empty_page", False),
         ("image", "not_html", False),
         ("image_called_html", "not_html", False),
         ("fifty_megabytes", "too_large", False),
@@ -260,3 +264,50 @@ async def test_a_cancelled_reading_of_sitemaps_asks_for_no_more(
         seen = len(site.requests)
         await asyncio.sleep(0.4)
         assert len(site.requests) <= seen + 1
+
+
+@pytest.mark.parametrize("habit", ["readable_pdf", "readable_pdf_called_html", "owned_pdf"])
+async def test_a_pdf_is_read_like_a_page(hostile: Any, fetcher: HttpPageFetcher, habit: str) -> None:
+    with hostile.served(hostile.HABITS[habit]) as site:
+        page = await fetcher.page(f"{site.url}/chains.pdf")
+    assert (page.title, page.author) == ("Chains in numbers", "Ada Quill")
+    assert "replaced in half an hour with a chain tool" in page.text
+    assert "Worn sprockets wear a new chain" in page.text
+
+
+async def test_of_a_long_pdf_the_first_pages_are_read(hostile: Any, fetcher: HttpPageFetcher) -> None:
+    document = hostile.pdf(*(f"This is page {number}." for number in range(pdf.MOST_PAGES + 5)))
+    with hostile.served(hostile.answers(document, "application/pdf")) as site:
+        page = await fetcher.page(f"{site.url}/long.pdf")
+    assert page.title == "long.pdf"
+    assert f"This is page {pdf.MOST_PAGES - 1}." in page.text
+    assert f"This is page {pdf.MOST_PAGES}." not in page.text
+
+
+async def test_no_more_requests_at_once_and_in_a_second_than_a_host_should_bear(
+    hostile: Any, fetcher: HttpPageFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher, "_hosts", Hosts(at_once=2, per_second=20, burst=3))
+    running: list[int] = [0, 0]
+
+    async def busy(site: Any, _path: str) -> None:
+        running[0] += 1
+        running[1] = max(running)
+        await asyncio.sleep(0.15)
+        running[0] -= 1
+        await site.answer(b"<html><body><p>A bicycle chain lasts long.</p></body></html>")
+
+    with hostile.served(hostile.only_pages(busy)) as site:
+        began = time.monotonic()
+        await asyncio.gather(*(fetcher.page(f"{site.url}/{number}") for number in range(9)))
+        took = time.monotonic() - began
+    assert running[1] == 2
+    assert took >= (1 + 9 - 3) / 20, "robots.txt and nine pages, of which three go at once"
+
+
+async def test_the_rules_of_a_site_are_asked_for_once_for_pages_that_are_wanted_together(
+    hostile: Any, fetcher: HttpPageFetcher
+) -> None:
+    with hostile.served(hostile.ordinary) as site:
+        await asyncio.gather(*(fetcher.page(site.url + path) for path in hostile.PAGES))
+        assert site.requests.count("/robots.txt") == 1

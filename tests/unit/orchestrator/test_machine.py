@@ -170,7 +170,12 @@ def test_a_refused_round_starts_again_from_the_draft_with_the_findings_at_hand(
     findings = (Finding(code="no_answer", message="the direct answer is missing", critical=True),)
     world.work_until(StageId.QUALITY)
     verdict = success(StageId.QUALITY, 60, passed=False, findings=findings)
+    changes = ("took another answer",)
+    verdict = msgspec.structs.replace(
+        verdict, verdict=msgspec.structs.replace(verdict.verdict, changes=changes)
+    )
     world.answer(world.command(StageId.QUALITY), verdict)
+    assert world.job.rounds[0].changes == changes
     assert [(one.stage, one.round, one.attempt) for one in world.running()] == [(StageId.DRAFT, 2, 1)]
     assert world.command(StageId.DRAFT).reads == dict.fromkeys(
         (StageId.COMPANY, StageId.BRIEF, StageId.RESEARCH), 1

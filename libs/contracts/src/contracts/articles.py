@@ -102,6 +102,8 @@ class Draft(Part, frozen=True, kw_only=True):
     """People also ask."""
     generator: str = ""
     """Which language model adapter wrote it."""
+    changes: tuple[str, ...] = ()
+    """What it does differently than the round before, because of that round's findings."""
 
 
 class Citation(Part, frozen=True, kw_only=True):
@@ -120,6 +122,17 @@ class DroppedClaim(Part, frozen=True, kw_only=True):
     text: str
     url: str
     reason: str
+
+
+class ReplacedSource(Part, frozen=True, kw_only=True):
+    """A claim whose own sources did not bear it and another one does."""
+
+    text: str
+    source_ids: tuple[str, ...]
+    """What it stands on now."""
+    url: str = ""
+    """What it stood on."""
+    reason: str = ""
 
 
 class InternalLink(Part, frozen=True, kw_only=True):
@@ -175,6 +188,8 @@ class RoundReport(Part, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     chosen: bool = False
     """Whether this round's article is the one that goes on."""
+    changes: tuple[str, ...] = ()
+    """What was done differently than in the round before."""
 
 
 class Article(Part, frozen=True, kw_only=True):
@@ -201,6 +216,8 @@ class ArticleReference(Part, frozen=True, kw_only=True):
     headline: str
     primary_keyword: str
     job_id: str = ""
+    fingerprint: str = ""
+    """Of its text; empty for articles from before there were any."""
 
 
 class QualityReport(Part, frozen=True, kw_only=True):
@@ -251,6 +268,8 @@ class ArticleResult(Part, frozen=True, kw_only=True, omit_defaults=False):
     quality_report: QualityReport | None = None
     similarity_score: float = 0.0
     """0 to 100: likeness to the most similar known article."""
+    fingerprint: str = ""
+    """What later articles of the tenant are compared with."""
     similar_to: str | None = None
     is_potential_duplicate: bool = False
     index: bool = True

@@ -18,6 +18,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     score: float
     findings: tuple[Finding, ...] = ()
+    changes: tuple[str, ...] = ()
+    """What the round did differently than the one before."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from contracts.articles import (
     InternalLink,
     Part,
     QuestionAnswer,
+    ReplacedSource,
     RoundReport,
     ScorePart,
     SitePage,
@@ -78,6 +79,8 @@ class CompanyOutput(Part, frozen=True, kw_only=True):
     headings: tuple[str, ...] = ()
     """Headings of the pages that were read: what the site writes about."""
     authors: tuple[Author, ...] = ()
+    competitors: tuple[str, ...] = ()
+    """Names, hosts or addresses: never named in an article, never cited."""
     notes: tuple[str, ...] = ()
     """What could not be read, and why."""
 
@@ -140,6 +143,8 @@ class CitationsOutput(Part, frozen=True, kw_only=True):
     citations: tuple[Citation, ...]
     dropped: tuple[DroppedClaim, ...] = ()
     """Claims whose source is dead or does not say so; the assembled article leaves them out."""
+    replaced: tuple[ReplacedSource, ...] = ()
+    """Claims that another source bears; the assembled article cites that one."""
 
 
 class InternalLinksInput(Part, frozen=True, kw_only=True):
@@ -180,6 +185,8 @@ class MetadataOutput(Part, frozen=True, kw_only=True):
 
 class FaqInput(Part, frozen=True, kw_only=True):
     request: ArticleRequest
+    company: CompanyOutput | None = None
+    """None in commands of orchestrators before it was read."""
     research: ResearchOutput
     draft: Draft
 
@@ -236,6 +243,7 @@ class ReviewOutput(Part, frozen=True, kw_only=True):
     similarity_score: float = 0.0
     similar_to: str | None = None
     is_potential_duplicate: bool = False
+    fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
 

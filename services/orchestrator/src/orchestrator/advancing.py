@@ -25,6 +25,7 @@ from contracts.events import (
     Submitted,
 )
 from contracts.ids import JobId
+from contracts.stages import StageId
 from orchestrator import metrics
 from orchestrator.fold import Happening, Refused, Verdict
 from orchestrator.job import Deferred, Emit, Ignored, Transition
@@ -124,6 +125,7 @@ def tell(event: Event) -> None:
             log.info("job_started", job_id=event.job_id, run=event.run)
         case StageCompleted():
             metrics.STAGE_SECONDS.labels(event.name).observe(event.duration_seconds)
+            metrics.QUALITY_ROUNDS.inc(event.stage is StageId.QUALITY)
             log.info("stage_completed", job_id=event.job_id, stage=event.name, seconds=event.duration_seconds)
         case StageRetrying():
             log.warning(
@@ -131,6 +133,7 @@ def tell(event: Event) -> None:
             )
         case QualityRejected():
             metrics.QUALITY_REJECTIONS.inc()
+            metrics.REGENERATION_ROUNDS.inc(event.next_round is not None)
             log.info("quality_rejected", job_id=event.job_id, round=event.round, score=event.score)
         case Completed() | Failed() | Cancelled():
             _tell_end(event)
@@ -141,6 +144,7 @@ def _tell_end(event: Completed | Failed | Cancelled) -> None:
         case Completed():
             metrics.COMPLETED.inc()
             metrics.AEO_SCORE.observe(event.quality_score)
+            metrics.GATE_PASSED.labels(str(event.quality_passed).lower()).inc()
             log.info(
                 "job_completed",
                 job_id=event.job_id,

@@ -276,7 +276,11 @@ def _judge(step: Step, verdict: Verdict) -> None:
     """Take the gate's word: go on, start another round, or go on with the best there was."""
     job = step.job
     report = RoundReport(
-        round=job.round, score=verdict.score, passed=verdict.passed, findings=verdict.findings
+        round=job.round,
+        score=verdict.score,
+        passed=verdict.passed,
+        findings=verdict.findings,
+        changes=verdict.changes,
     )
     rounds = (*job.rounds, report)
     again = round_stages(job.pipeline_version)

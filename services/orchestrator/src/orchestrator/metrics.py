@@ -8,7 +8,14 @@ SUBMITTED = Counter("blog_jobs_submitted", "Jobs taken in")
 COMPLETED = Counter("blog_jobs_completed", "Jobs that ended with an article")
 FAILED = Counter("blog_jobs_failed", "Jobs that failed")
 CANCELLED = Counter("blog_jobs_cancelled", "Jobs that were cancelled")
+QUALITY_ROUNDS = Counter(
+    "blog_quality_rounds", "Rounds that the quality gate judged; its pass rate is 1 - rejections / rounds"
+)
 QUALITY_REJECTIONS = Counter("blog_quality_rejections", "Rounds that the quality gate refused")
+REGENERATION_ROUNDS = Counter("blog_regeneration_rounds", "Rounds that a refusal started")
+GATE_PASSED = Counter(
+    "blog_quality_gate_articles", "Finished articles, by whether the gate passed them", ["passed"]
+)
 AEO_SCORE = Histogram("blog_article_aeo_score", "AEO score of finished articles", buckets=range(40, 101, 5))
 STAGE_SECONDS = Histogram(
     "blog_stage_duration_seconds",

@@ -76,10 +76,13 @@ ON CONFLICT (job_id, stage, round) DO UPDATE SET payload = excluded.payload;
 
 -- name: save_results
 -- Finished articles.
-INSERT INTO jobs.results (job_id, tenant, slug, headline, primary_keyword, result, created_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::timestamptz[])
+INSERT INTO jobs.results (job_id, tenant, slug, headline, primary_keyword, result, created_at, fingerprint)
+SELECT n.*, coalesce(n.result ->> 'fingerprint', '')
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::timestamptz[])
+    AS n (job_id, tenant, slug, headline, primary_keyword, result, created_at)
 ON CONFLICT (job_id) DO UPDATE SET
-    slug = excluded.slug, headline = excluded.headline, result = excluded.result, created_at = excluded.created_at;
+    slug = excluded.slug, headline = excluded.headline, result = excluded.result, created_at = excluded.created_at,
+    fingerprint = excluded.fingerprint;
 
 -- name: append_events
 -- Public events, in their order.
@@ -102,10 +105,10 @@ JOIN unnest($2::uuid[], $3::text[], $4::int[]) AS n (job_id, stage, round)
 
 -- name: earlier_articles
 -- The latest $2 articles of each tenant, to compare a new one with.
-SELECT known.tenant, latest.slug, latest.headline, latest.primary_keyword, latest.job_id::text
+SELECT known.tenant, latest.slug, latest.headline, latest.primary_keyword, latest.job_id::text, latest.fingerprint
 FROM unnest($1::text[]) AS known (tenant)
 CROSS JOIN LATERAL (
-    SELECT slug, headline, primary_keyword, job_id FROM jobs.results AS r
+    SELECT slug, headline, primary_keyword, job_id, fingerprint FROM jobs.results AS r
     WHERE r.tenant = known.tenant ORDER BY created_at DESC LIMIT $2
 ) AS latest;
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -85,6 +85,37 @@ def without(draft: Draft, keep: Keep) -> Draft:
     )
 
 
+def standing_on(draft: Draft, sources: Mapping[str, tuple[str, ...]]) -> Draft:
+    """Return the draft with the sources of claims, by their text, replaced."""
+
+    def moved(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+        return tuple(
+            msgspec.structs.replace(each, source_ids=sources.get(each.text, each.source_ids))
+            for each in sentences
+        )
+
+    def block(old: Block) -> Block:
+        if isinstance(old, Table):
+            ids = sources.get(table_claim(old).text, old.source_ids)
+            return msgspec.structs.replace(old, source_ids=ids)
+        if isinstance(old, Paragraph):
+            return msgspec.structs.replace(old, sentences=moved(old.sentences))
+        return msgspec.structs.replace(old, items=moved(old.items))
+
+    return msgspec.structs.replace(
+        draft,
+        direct_answer=moved(draft.direct_answer),
+        intro=moved(draft.intro),
+        sections=tuple(
+            msgspec.structs.replace(section, blocks=tuple(map(block, section.blocks)))
+            for section in draft.sections
+        ),
+        takeaways=moved(draft.takeaways),
+        faq=tuple(msgspec.structs.replace(item, answer=moved(item.answer)) for item in draft.faq),
+        paa=tuple(msgspec.structs.replace(item, answer=moved(item.answer)) for item in draft.paa),
+    )
+
+
 def sections_without(sections: Iterable[Section], keep: Keep) -> dict[int, Section]:
     """Return what is left of sections, by the place where they stood."""
     left = ((place, _section_without(section, keep)) for place, section in enumerate(sections))
@@ -98,8 +129,18 @@ def items_without(items: Iterable[QuestionAnswer], keep: Keep) -> tuple[Question
 
 
 def _section_without(section: Section, keep: Keep) -> Section:
-    blocks = (_block_without(block, keep) for block in section.blocks)
-    return msgspec.structs.replace(section, blocks=tuple(block for block in blocks if block is not None))
+    """A line that leads into a block stays or goes with it."""
+    kept: list[Block] = []
+    followed = False
+    for old in reversed(section.blocks):
+        block = old if _leads(old) and followed else _block_without(old, keep)
+        followed = block is not None
+        kept += [block] if block is not None else []
+    return msgspec.structs.replace(section, blocks=tuple(reversed(kept)))
+
+
+def _leads(block: Block) -> bool:
+    return isinstance(block, Paragraph) and all(sentence.connective for sentence in block.sentences)
 
 
 def _block_without(block: Block, keep: Keep) -> Block | None:

@@ -20,9 +20,9 @@ from contracts.stages import QualityInput
 from stage_workers.article_text import (
     answers,
     draft_claims,
-    items_without,
     section_text,
     sections_without,
+    standing_on,
     without,
 )
 from stage_workers.contents import entries
@@ -36,9 +36,13 @@ def assemble(inp: QualityInput) -> Article:
     def keep(sentence: Sentence) -> bool:
         return sentence.text not in lost and not verified.keys().isdisjoint(sentence.source_ids)
 
-    draft = msgspec.structs.replace(without(inp.draft, keep), faq=(), paa=())
-    moved = {before: now for now, before in enumerate(sections_without(inp.draft.sections, keep))}
-    faq, paa = items_without(inp.faq.faq, keep), items_without(inp.faq.paa, keep)
+    bearing = {claim.text: claim.source_ids for claim in inp.citations.replaced}
+    asked = msgspec.structs.replace(inp.draft, faq=inp.faq.faq, paa=inp.faq.paa)
+    whole = without(standing_on(asked, bearing), keep)
+    draft = msgspec.structs.replace(whole, faq=(), paa=())
+    kept = sections_without(standing_on(inp.draft, bearing).sections, keep)
+    moved = {before: now for now, before in enumerate(kept)}
+    faq, paa = whole.faq, whole.paa
     return Article(
         draft=draft,
         citations=_numbered((*draft_claims(draft), *_answered(faq, paa)), verified),

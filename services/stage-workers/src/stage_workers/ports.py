@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from stage_workers.chat import Conversation, Reply
 from stage_workers.tasks import Task
 
 T = TypeVar("T")
@@ -64,6 +65,15 @@ class LanguageModel(Protocol):
         ...
 
 
+@runtime_checkable
+class ToolUser(Protocol):
+    """A LanguageModel that can ask for tools: research then follows the model's own questions."""
+
+    async def converse(self, conversation: Conversation) -> Reply:
+        """Return the model's next turn. Raises Transient or Permanent."""
+        ...
+
+
 class ImageModel(Protocol):
     @property
     def name(self) -> str:
@@ -81,15 +91,25 @@ class SearchEngine(Protocol):
         """The engine's name, for notes and logs."""
         ...
 
-    async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
+    async def search(
+        self,
+        query: str,
+        *,
+        site: str,
+        pages: tuple[str, ...],
+        limit: int,
+        language: str = "",
+        country: str = "",
+    ) -> tuple[Hit, ...]:
         """Return the best hits, best first. ``site`` and ``pages`` are the company's: the site engine ranks
-        those pages, others search the web and may ignore them. Raises Transient or Permanent."""
+        those pages, others search the web and may ignore them. ``language`` and ``country`` are the article's, for
+        engines that take them. Raises Transient or Permanent."""
         ...
 
 
 class PageFetcher(Protocol):
     async def page(self, url: str) -> Page:
-        """Fetch and read one HTML page, robots.txt respected. Raises FetchFailed."""
+        """Fetch and read one page or PDF, robots.txt respected. Raises FetchFailed."""
         ...
 
     async def sitemap(self, site: str, *, limit: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import msgspec
 
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import Page, StageContext
+from stage_workers.site.error_pages import is_error_page
 
 _AT_ONCE = 4
 
@@ -24,8 +25,12 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_page(url: str, ctx: StageContext) -> Page:
-    """Return the page, fetched at most once in this round. Raises FetchFailed."""
-    return await ctx.checkpoint(key("page", url), Page, lambda: ctx.fetcher.page(url))
+    """Return the page, fetched at most once in this round. Raises FetchFailed, with ``soft_404`` for a page that only
+    says that there is none."""
+    page = await ctx.checkpoint(key("page", url), Page, lambda: ctx.fetcher.page(url))
+    if is_error_page(page.title, page.text):
+        raise FetchFailed(url, "soft_404", f"{url} answered with an error's text", transient=False)
+    return page
 
 
 async def read_pages(urls: Sequence[str], ctx: StageContext) -> Reading:

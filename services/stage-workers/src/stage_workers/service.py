@@ -18,15 +18,16 @@ from chassis.objects import ObjectStore
 from contracts import codec, streams, subjects
 from contracts.commands import JobCancelled
 from contracts.stages import StageId
+from stage_workers import markets
 from stage_workers.adapters.articles import StoredArticles
-from stage_workers.adapters.cards import CardPainter
-from stage_workers.adapters.extractive import ExtractiveModel
 from stage_workers.adapters.pages import HttpPageFetcher
-from stage_workers.adapters.site_search import SiteSearch
 from stage_workers.attempts import Attempts
 from stage_workers.checkpoints import open_bucket
 from stage_workers.context import Ports
+from stage_workers.engines import open_search_engine
+from stage_workers.gates import phrases
 from stage_workers.hand_backs import HandBacks
+from stage_workers.models import open_image_model, open_language_model
 from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
@@ -46,6 +47,8 @@ async def run(
     ``registry`` is another pipeline's stages: fault tests and benchmarks put theirs here, and use the rest as it is.
     """
     stages = chosen_stages(settings.stages)
+    markets.check()
+    phrases.files()
     allowed = networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS")
     async with AsyncExitStack() as stack:
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
@@ -60,9 +63,9 @@ async def run(
             HttpPageFetcher(settings.user_agent, settings.page_seconds, allowed)
         )
         ports = Ports(
-            model=ExtractiveModel(),
-            images=CardPainter(),
-            search=SiteSearch(fetcher),
+            model=await open_language_model(settings, stack),
+            images=await open_image_model(settings, stack),
+            search=await open_search_engine(settings, fetcher, stack),
             fetcher=fetcher,
             store=StoredArticles(objects, settings.public_url),
         )

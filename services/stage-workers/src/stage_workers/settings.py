@@ -13,7 +13,7 @@ from contracts.stages import StageId
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read from the environment at start."""
 
-    ENV: ClassVar[dict[str, str]] = {"nats_url": "NATS_URL"}
+    ENV: ClassVar[dict[str, str]] = {"nats_url": "NATS_URL", "google_api_key": "GOOGLE_API_KEY"}
 
     nats_url: str
     """NATS with JetStream."""
@@ -27,10 +27,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Stages at once in this process. With fewer than the stages that it serves, these take turns to ask for work."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20
     """Time for running stages to end when the worker is stopped."""
-    language_model: Literal["extractive"] = "extractive"
+    language_model: Literal["extractive", "gemini", "openai-compatible"] = "extractive"
     """Who writes."""
-    search: Literal["site"] = "site"
-    """Who searches: site ranks the company's own pages."""
+    model: str = ""
+    """The model's name; gemini-2.5-flash with gemini."""
+    image_model: str = ""
+    """An Imagen model, with the key of gemini; title cards are drawn without one."""
+    model_url: str = ""
+    """Base address of an OpenAI-compatible interface, mostly ending in /v1; with gemini, another endpoint."""
+    model_key: str = ""
+    """Key of the model's provider."""
+    google_api_key: str = ""
+    """Key for gemini when no other is given."""
+    model_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 180
+    """Time for one answer of the model."""
+    search: Literal["site", "searxng", "brave"] = "site"
+    """Who searches: site ranks the company's own pages, the others search the web."""
+    search_url: str = ""
+    """Base address of a SearXNG instance; with brave, another endpoint."""
+    search_key: str = ""
+    """Key for brave."""
+    search_seconds: Annotated[float, msgspec.Meta(gt=0, le=120)] = 20
+    """Time for one search."""
     user_agent: str = "blog-writer/0.1"
     """How page requests introduce themselves; robots.txt rules are looked up by its first word."""
     page_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20
@@ -39,6 +57,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Networks like 127.0.0.0/8 whose pages are read though they are not public, at any port."""
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError when the chosen model or search engine needs what is not given."""
+        problems = [*missing(self), *missing_for_search(self)]
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+
+def missing(settings: Settings) -> list[str]:
+    """Return what the chosen models need and is not set, a line for each variable."""
+    chosen = settings.language_model
+    has_key = bool(settings.model_key or settings.google_api_key)
+    found = []
+    if chosen == "gemini" and not has_key:
+        found.append("BLOG_WRITER_MODEL_KEY, or GOOGLE_API_KEY, is not set: gemini needs a key")
+    if chosen == "openai-compatible":
+        needed = {"BLOG_WRITER_MODEL_URL": settings.model_url, "BLOG_WRITER_MODEL": settings.model}
+        found += [
+            f"{name} is not set: openai-compatible needs it" for name, value in needed.items() if not value
+        ]
+    if settings.model_url and not settings.model_url.startswith(("http://", "https://")):
+        found.append("BLOG_WRITER_MODEL_URL: its value is not allowed: use an address that begins with http")
+    if settings.image_model and chosen != "gemini":
+        found.append("BLOG_WRITER_IMAGE_MODEL is only for BLOG_WRITER_LANGUAGE_MODEL=gemini")
+    return found
+
+
+def missing_for_search(settings: Settings) -> list[str]:
+    """Return what the chosen search engine needs and is not set, a line for each variable."""
+    found = []
+    if settings.search == "searxng" and not settings.search_url:
+        found.append("BLOG_WRITER_SEARCH_URL is not set: searxng needs the address of an instance")
+    if settings.search == "brave" and not settings.search_key:
+        found.append("BLOG_WRITER_SEARCH_KEY is not set: brave needs a key")
+    if settings.search_url and not settings.search_url.startswith(("http://", "https://")):
+        found.append("BLOG_WRITER_SEARCH_URL: its value is not allowed: use an address that begins with http")
+    return found
 
 
 def chosen_stages(names: tuple[str, ...]) -> tuple[StageId, ...]:

@@ -17,6 +17,9 @@ _STOP_WORDS = {
     "no": stopwords.STOPWORDS_NORWEGIAN,
 }
 
+KNOWN = frozenset(_STOP_WORDS)
+"""Languages that have a list."""
+
 
 @cache
 def stop_words(language: str) -> frozenset[str]:

@@ -37,6 +37,8 @@ class CompanyFacts(msgspec.Struct, frozen=True, kw_only=True):
     industry: str
     description: str
     offers: tuple[str, ...]
+    competitors: tuple[str, ...] = ()
+    """Names or addresses, where the pages tell of any."""
 
 
 class ProfileCompany(Task[CompanyFacts], frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from contracts.articles import (
     Paragraph,
     QuestionAnswer,
     Quote,
+    ReplacedSource,
     Section,
     Sentence,
     SitePage,
@@ -246,6 +247,10 @@ def quality_input(**changes):
     return msgspec.structs.replace(base, **changes)
 
 
+def moved(text, *ids):
+    return ReplacedSource(text=text, source_ids=ids, url="", reason="the source can no longer be read")
+
+
 class Make:
     """The builders above, for tests in other files."""
 
@@ -256,6 +261,7 @@ class Make:
     material, source, page, quality_input, image = map(
         staticmethod, (material, source, page, quality_input, image)
     )
+    moved = staticmethod(moved)
     site, now, keyword, headings, answer, questions = SITE, NOW, KEYWORD, HEADINGS, ANSWER, QUESTIONS
 
 

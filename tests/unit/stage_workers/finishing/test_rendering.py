@@ -158,7 +158,7 @@ def test_a_good_article_is_whole_and_shows_all_its_texts(make):
         "Sources",
         "Ida Ketting",
         "mechanic",
-        "2026-03-02",
+        "2 March 2026",
         "2 min read",
     ):
         assert shown in text

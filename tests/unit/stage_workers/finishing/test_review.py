@@ -8,6 +8,7 @@ from contracts.jobs import BatchSibling
 from contracts.stages import QualityOutput, ReviewInput
 from stage_workers.adapters.extractive import ExtractiveModel
 from stage_workers.adapters.fakes import FakeContext, ScriptedModel
+from stage_workers.similarity import DUPLICATE
 from stage_workers.stages import review
 from stage_workers.tasks import ReviseDraft, Revision
 
@@ -32,7 +33,7 @@ def reviewer(draft, *changes):
 
 
 async def test_a_model_that_follows_prompts_changes_the_draft_once(make):
-    better = make.draft(headline="Chains, explained", faq=(), paa=())
+    better = make.draft(headline="Bicycle chains, explained", faq=(), paa=())
     ctx = reviewer(better, "shorter headline")
     for _ in range(2):
         output = await reviewed(make, ctx, review_prompts=("Shorten the headline.",))
@@ -101,7 +102,7 @@ async def test_a_writer_that_follows_no_instructions_says_so(make):
 async def test_an_article_that_is_there_already_is_found(make, others):
     output = await reviewed(make, **others)
     assert output.is_potential_duplicate
-    assert output.similarity_score >= review.DUPLICATE
+    assert output.similarity_score >= DUPLICATE
     assert output.similar_to in {"bicycle-chain", "x"}
 
 
@@ -126,7 +127,7 @@ async def test_an_article_that_is_there_already_is_found(make, others):
 async def test_another_article_is_no_duplicate(make, others):
     output = await reviewed(make, **others)
     assert not output.is_potential_duplicate
-    assert 0 < output.similarity_score < review.DUPLICATE
+    assert 0 < output.similarity_score < DUPLICATE
 
 
 async def test_the_most_similar_of_many_is_named(make):

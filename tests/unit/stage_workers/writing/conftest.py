@@ -103,7 +103,7 @@ class Search:
     def __init__(self, urls=(), problem=None):
         self.urls, self.problem, self.queries = urls, problem, []
 
-    async def search(self, query, *, site, pages, limit):  # noqa: ARG002 - the port's signature
+    async def search(self, query, *, site, pages, limit, language="", country=""):  # noqa: ARG002 - the port's signature
         self.queries.append(query)
         if self.problem:
             raise self.problem

@@ -144,13 +144,20 @@ async def test_repeated_questions_are_dropped_and_missing_ones_completed(make):
     assert not used & {sentence.text for item in (*found.faq, *found.paa) for sentence in item.answer}
 
 
-async def test_answers_that_stand_on_no_source_are_left_out(make):
-    def item(question, *ids):
-        return QuestionAnswer(question=question, answer=(Sentence(text="It does.", source_ids=ids),))
+async def test_answers_that_stand_on_no_source_or_on_one_that_says_nothing_of_it_are_left_out(make):
+    said = drafting(make).research.sources[0].quotes[0].text
 
-    model = Answering(Questions(faq=(item("One?", "s1"), item("Two?", "s99"), item("Three?")), paa=()))
-    _, found = await asked(make, model=model)
-    assert [each.question for each in found.faq] == ["One?"]
+    def item(question, text, *ids):
+        return QuestionAnswer(question=question, answer=(Sentence(text=text, source_ids=ids),))
+
+    answers = (
+        item("One?", said, "s1"),
+        item("Two?", said, "s99"),
+        item("Three?", said),
+        item("Four?", "The moon is a green cheese that nobody has ever sliced.", "s1"),
+    )
+    _, found = await asked(make, model=Answering(Questions(faq=answers, paa=answers)))
+    assert [each.question for each in found.faq] == [each.question for each in found.paa] == ["One?"]
 
 
 async def test_review_prompts_change_nothing_and_say_so(make):

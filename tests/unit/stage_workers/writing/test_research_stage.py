@@ -2,7 +2,7 @@ import pytest
 
 from contracts.jobs import ArticleRequest
 from contracts.stages import CompanyOutput, ResearchInput, SitePage
-from stage_workers.errors import Transient
+from stage_workers.errors import Permanent, Transient
 from stage_workers.extractive import brief
 from stage_workers.outcome import Done, Fail
 from stage_workers.stages import research
@@ -119,3 +119,32 @@ async def test_single_searches_that_fail_are_noted(make):
 
     outcome = await research.run(wanted(), make.Context(make.Site(make.bicycle_pages()), Flaky()))
     assert "searches failed: no answer in 10 s" in outcome.output.notes[0]
+
+
+async def test_a_search_that_the_engine_refuses_is_noted_and_a_refused_key_ends_it(make):
+    class Strict(make.Search):
+        async def search(self, query, **more):
+            if "cost" in query:
+                raise Permanent("search_request", "searxng answered 400")
+            return await super().search(query, **more)
+
+    outcome = await research.run(wanted(), make.Context(make.Site(make.bicycle_pages()), Strict()))
+    assert "searches failed: searxng answered 400" in outcome.output.notes[0]
+    keyless = make.Search(problem=Permanent("search_key", "brave answered 401"))
+    with pytest.raises(Permanent, match="401"):
+        await research.run(wanted(), make.Context(make.Site(make.bicycle_pages()), keyless))
+    assert len(keyless.queries) == 1
+
+
+async def test_engines_are_told_who_reads_and_documents_are_read_too(make):
+    told = set()
+
+    class Local(make.Search):
+        async def search(self, query, *, language, country, **more):
+            told.add((language, country))
+            return await super().search(query, **more)
+
+    site = make.Site(make.bicycle_pages())
+    await research.run(wanted(), make.Context(site, Local(urls=("https://other.example/chains.pdf",))))
+    assert told == {("en", "US")}
+    assert "https://other.example/chains.pdf" in site.fetched

@@ -91,7 +91,16 @@ class FixedSearch:
         self._hits = tuple(hits)
         self.queries: list[str] = []
 
-    async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:  # noqa: ARG002
+    async def search(
+        self,
+        query: str,
+        *,
+        site: str,  # noqa: ARG002
+        pages: tuple[str, ...],  # noqa: ARG002
+        limit: int,
+        language: str = "",  # noqa: ARG002
+        country: str = "",  # noqa: ARG002
+    ) -> tuple[Hit, ...]:
         """Return the hits given."""
         self.queries.append(query)
         return self._hits[:limit]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -14,15 +14,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from chassis.clock import SystemClock
 from chassis.egress import Network
-from stage_workers.adapters import charsets, sitemaps
+from stage_workers.adapters import charsets, pdf, sitemaps
 from stage_workers.adapters.extraction import read_page
+from stage_workers.adapters.hosts import Hosts
 from stage_workers.adapters.http_get import TOTAL_SECONDS, Fetched, get, new_client
 from stage_workers.adapters.robots import Robots
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import Page
 
-PER_HOST = 4
-"""Requests to one host at once."""
 KEPT_PAGES = 200
 KEPT_SECONDS = 60.0
 """Stages that follow one another quickly read a page once; later ones see it as it is then."""
@@ -39,7 +38,7 @@ class HttpPageFetcher:
         self._seconds = seconds
         self._allowed_networks = allowed
         self._clock = SystemClock()
-        self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
+        self._hosts = Hosts()
         self._pages: OrderedDict[str, tuple[float, Page]] = OrderedDict()
         self._robots = Robots(self._get, user_agent)
 
@@ -76,7 +75,7 @@ class HttpPageFetcher:
 
     @asynccontextmanager
     async def _turn(self, url: str) -> AsyncIterator[None]:
-        async with self._hosts[_address(url).netloc]:
+        async with self._hosts.turn(_address(url).netloc.lower()):
             yield
 
     @asynccontextmanager
@@ -87,6 +86,8 @@ class HttpPageFetcher:
             yield
 
     async def _read(self, url: str, fetched: Fetched) -> Page:
+        if pdf.is_pdf(fetched.body):
+            return await pdf.read_pdf(fetched.url, fetched.body, self._clock.now(), self._seconds)
         if fetched.content_type not in _READABLE:
             raise FetchFailed(url, "not_html", f"{url} is {fetched.content_type}, not HTML", transient=False)
         if charsets.is_binary(fetched.body):

@@ -34,6 +34,8 @@ class Robots:
         self._get = get
         self._agent = user_agent.split("/", maxsplit=1)[0]
         self._rules: dict[str, Rules] = {}
+        self._reading: dict[str, asyncio.Lock] = {}
+        """Of sites whose rules are being read: pages that are wanted at once must not each ask for them."""
 
     async def check(self, origin: str, url: str) -> None:
         """Raise FetchFailed when the site's rules forbid ``url``, or can't be read for now."""
@@ -48,12 +50,29 @@ class Robots:
         return tuple((await self._of(origin)).parsed.sitemaps)
 
     async def _of(self, origin: str) -> Rules:
+        began = time.monotonic()
+        if (known := self._known(origin, began)) is not None:
+            return known
+        lock = self._reading.setdefault(origin, asyncio.Lock())
+        try:
+            async with lock:
+                return self._known(origin, began) or await self._read_anew(origin)
+        finally:
+            if not lock.locked():
+                self._reading.pop(origin, None)
+
+    def _known(self, origin: str, began: float) -> Rules | None:
+        """Return rules that are fresh; a failure is only while it is of this very moment."""
         known = self._rules.get(origin)
-        if known is None or time.monotonic() - known.read_at > KEPT_SECONDS or known.unreachable:
-            if len(self._rules) >= MOST_SITES:
-                self._rules.clear()
-            known = self._rules[origin] = await self._read(origin)
-        return known
+        if known is None or began - known.read_at > KEPT_SECONDS:
+            return None
+        return known if known.unreachable is None or known.read_at >= began else None
+
+    async def _read_anew(self, origin: str) -> Rules:
+        if len(self._rules) >= MOST_SITES:
+            self._rules.clear()
+        self._rules[origin] = await self._read(origin)
+        return self._rules[origin]
 
     async def _read(self, origin: str) -> Rules:
         url = f"{origin}/robots.txt"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import bm25s
@@ -17,6 +19,9 @@ log = logs.get_logger(__name__)
 
 MOST_PAGES = 40
 """Pages of a site that are read for searching."""
+KEPT_INDEXES = 16
+"""Jobs that run at once must not make each other read their sites anew for each search."""
+KEPT_SECONDS = 300.0
 SNIPPET_CHARACTERS = 240
 _WORD = re.compile(r"\b\w\w+\b")
 """What the index counts as a word."""
@@ -38,9 +43,18 @@ class SiteSearch:
     def __init__(self, fetcher: PageFetcher) -> None:
         self._fetcher = fetcher
         self._reading = asyncio.Lock()
-        self._index: tuple[tuple[str, ...], Index] | None = None
+        self._indexes: OrderedDict[tuple[str, ...], tuple[float, Index]] = OrderedDict()
 
-    async def search(self, query: str, *, site: str, pages: tuple[str, ...], limit: int) -> tuple[Hit, ...]:
+    async def search(
+        self,
+        query: str,
+        *,
+        site: str,
+        pages: tuple[str, ...],
+        limit: int,
+        language: str = "",  # noqa: ARG002  the site speaks its own
+        country: str = "",  # noqa: ARG002
+    ) -> tuple[Hit, ...]:
         """See SearchEngine. Raises Transient when no page can be read now; a site that can't be read at all has no
         hits."""
         wanted = (pages or (site,))[:MOST_PAGES]
@@ -53,9 +67,12 @@ class SiteSearch:
         It is read inside the call that needs it first, so that cancelling the stage stops the reading.
         """
         async with self._reading:
-            if self._index is None or self._index[0] != wanted:
-                self._index = (wanted, await self._read(wanted))
-            return self._index[1]
+            kept = self._indexes.get(wanted)
+            if kept is None or time.monotonic() - kept[0] > KEPT_SECONDS:
+                kept = self._indexes[wanted] = (time.monotonic(), await self._read(wanted))
+            if len(self._indexes) > KEPT_INDEXES:
+                self._indexes.popitem(last=False)
+            return kept[1]
 
     async def _read(self, wanted: Sequence[str]) -> Index:
         results = await asyncio.gather(*(self._fetcher.page(url) for url in wanted), return_exceptions=True)

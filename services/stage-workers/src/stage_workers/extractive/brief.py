@@ -7,7 +7,7 @@ from contracts.stages import BriefOutput
 from stage_workers.extractive.phrases import FALLBACK, Phrases, languages, phrases
 from stage_workers.extractive.ranking import is_new, scores
 from stage_workers.extractive.sentences import is_boilerplate, is_question
-from stage_workers.extractive.tokens import fold
+from stage_workers.keywords import fold
 from stage_workers.tasks import WriteBrief
 
 WORD_TARGET = 1400

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from contracts.articles import Draft, QuestionAnswer
 from stage_workers.errors import Permanent
 from stage_workers.extractive import body, direct_answer, introduction, questions, sections
-from stage_workers.extractive.feedback import choices
+from stage_workers.extractive.density import balanced
+from stage_workers.extractive.feedback import choices, described
 from stage_workers.extractive.headline import with_titles
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.retelling import without_retelling
 from stage_workers.extractive.topics import Topic, gather, is_covered, sentences
+from stage_workers.extractive.unwanted import fit_topics, unfit, unfit_sentences
+from stage_workers.markets import choose
+from stage_workers.site.competitors import of_company
 from stage_workers.tasks import WriteDraft
 from stage_workers.wording import plain, word_count
 
@@ -22,9 +26,13 @@ def compose(task: WriteDraft, generator: str) -> Draft:
     ``keyword_not_covered`` when no word of the keyword is in them."""
     chosen = choices(task.rounds)
     keyword, language = task.request.primary_keyword, task.brief.language
-    topics = gather(task.sources, keyword, language, task.company)
+    is_unfit = unfit(language, of_company(task.company))
+    authorities = choose(language, task.brief.country).market.authorities
+    topics = gather(task.sources, keyword, language, task.company, authorities)
+    topics = fit_topics(topics, language, is_unfit)
     _check_material(topics, keyword, language)
-    ledger = Ledger(_avoided(topics, language, chosen.avoid), chosen.likeness)
+    avoided = (*_avoided(topics, language, chosen.avoid), *unfit_sentences(topics, language, is_unfit))
+    ledger = Ledger(avoided, chosen.likeness)
     covered = is_covered(topics, keyword, language)
     lead = direct_answer.lead(keyword, language, covered=covered)
     answer = direct_answer.compose(topics, keyword, language, ledger, lead, chosen.answer_rank)
@@ -51,8 +59,9 @@ def compose(task: WriteDraft, generator: str) -> Draft:
         faq=tuple(faq),
         paa=tuple(paa),
         generator=generator,
+        changes=described(task.rounds),
     )
-    return with_titles(draft, task, covered=covered)
+    return balanced(with_titles(draft, task, covered=covered), keyword, language, task.sources)
 
 
 def _check_material(topics: Sequence[Topic], keyword: str, language: str) -> None:

@@ -36,6 +36,19 @@ def choices(rounds: Iterable[RoundReport]) -> Choices:
     return chosen
 
 
+def described(rounds: Sequence[RoundReport]) -> tuple[str, ...]:
+    """Return what the round after ``rounds`` chooses otherwise than the one before it, a line each."""
+    before, after = choices(rounds[:-1]), choices(rounds)
+    lines = {
+        "answer_rank": f"took direct answer number {after.answer_rank + 1} in order of fitness",
+        "likeness": f"took sentences that are {after.likeness:g} % alike for the same",
+        "spread": "took fewer sections from one page",
+        "stretch": f"aimed at {after.stretch:g} times the words",
+        "avoid": f"left out {len(after.avoid) - len(before.avoid)} passages that findings name",
+    }
+    return tuple(line for name, line in lines.items() if getattr(before, name) != getattr(after, name))
+
+
 def _heed(chosen: Choices, findings: Sequence[Finding]) -> Choices:
     """Vary what the findings' codes speak of, once a round, and avoid the texts that they name."""
     codes = " ".join(finding.code.casefold() for finding in findings)

@@ -42,6 +42,8 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """For a keyword that no page covers."""
     introduction: str
     attribution: str
+    section_leads: tuple[str, ...]
+    """Above sections, in turn, where the article names its keyword too rarely."""
     page_question: str
     page_heading: str
     questions: tuple[str, ...]

@@ -6,6 +6,8 @@ from contracts.articles import BulletList, Draft, Paragraph
 from stage_workers.extractive import questions
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.topics import gather
+from stage_workers.extractive.unwanted import fit_topics, unfit, unfit_sentences
+from stage_workers.site.competitors import of_request
 from stage_workers.tasks import AnswerQuestions, Questions
 
 
@@ -16,10 +18,13 @@ def complete(task: AnswerQuestions) -> Questions:
     missing = max(questions.FAQ_FEWEST - len(faq), 0) + max(questions.PAA_FEWEST - len(paa), 0)
     if missing:
         language = task.request.language
+        is_unfit = unfit(language, of_request(task.request))
         topics = gather(task.sources, task.request.primary_keyword, language)
+        topics = fit_topics(topics, language, is_unfit)
+        used = (*_used(task.draft), *unfit_sentences(topics, language, is_unfit))
         asked = [section.heading for section in task.draft.sections]
         asked += [item.question for item in (*faq, *paa)]
-        found = questions.ask(topics, language, Ledger(_used(task.draft)), asked, missing)
+        found = questions.ask(topics, language, Ledger(used), asked, missing)
         needed = max(questions.FAQ_FEWEST - len(faq), 0)
         faq, paa = [*faq, *found[:needed]], [*paa, *found[needed:]]
     return Questions(faq=tuple(faq), paa=tuple(paa))

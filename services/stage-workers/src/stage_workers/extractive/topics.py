@@ -13,11 +13,12 @@ from stage_workers.extractive.quotes import usable_part
 from stage_workers.extractive.ranking import scores
 from stage_workers.extractive.sentences import is_question, split
 from stage_workers.extractive.tokens import mentions, tokens
+from stage_workers.markets import is_authority
 from stage_workers.site.addresses import is_listing, is_questions_page, path_words
 from stage_workers.wording import word_count
 
 _KIND_WEIGHT = {"legal": 0.0, "contact": 0.1, "about": 0.3, "home": 0.7}
-_LISTING_WEIGHT = 0.1
+_LISTING_WEIGHT, _AUTHORITY_WEIGHT = 0.1, 1.3
 _HEADING_BONUS = 0.4
 _TITLE_BONUS, _ADDRESS_BONUS = 0.5, 0.5
 _TOPIC_SHARE = 0.7
@@ -48,9 +49,14 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gather(
-    sources: Iterable[Source], keyword: str, language: str, company: CompanyOutput | None = None
+    sources: Iterable[Source],
+    keyword: str,
+    language: str,
+    company: CompanyOutput | None = None,
+    authorities: tuple[str, ...] = (),
 ) -> list[Topic]:
-    """Return the topics of all sources in page order, each with its relevance to the keyword."""
+    """Return the topics of all sources in page order, each with its relevance to the keyword; pages of authorities,
+    named by their hosts, before others."""
     known = phrases(language)
     topics: list[Topic] = []
     for number, source in enumerate(sources):
@@ -62,7 +68,8 @@ def gather(
         msgspec.structs.replace(
             topic,
             on_keyword=not wanted.isdisjoint(tokens(f"{topic.heading} {topic.words()}", language)),
-            score=_weight(topic.source.url, company) * (_own(topic, score, keyword) + pages[topic.place[0]]),
+            score=_weight(topic.source.url, company, authorities)
+            * (_own(topic, score, keyword) + pages[topic.place[0]]),
         )
         for topic, score in zip(topics, ranked, strict=True)
     ]
@@ -129,9 +136,11 @@ def _page_scores(topics: Iterable[Topic], keyword: str, language: str) -> dict[i
     }
 
 
-def _weight(url: str, company: CompanyOutput | None) -> float:
+def _weight(url: str, company: CompanyOutput | None, authorities: tuple[str, ...]) -> float:
     """Return how much a page counts as material: pages about the firm less than those about its trade."""
     if is_listing(url):
         return _LISTING_WEIGHT
+    if is_authority(url, authorities):
+        return _AUTHORITY_WEIGHT
     kinds = {page.url: page.kind for page in company.pages} if company else {}
     return _KIND_WEIGHT.get(kinds.get(url, "other"), 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from contracts.articles import Finding
-from stage_workers.gates import links, repetition, texts
+from stage_workers.gates import competition, language, links, repetition, texts
 from stage_workers.scoring.material import Material
 
 CHECKS: tuple[Callable[[Material], Iterator[Finding]], ...] = (
@@ -13,11 +13,17 @@ CHECKS: tuple[Callable[[Material], Iterator[Finding]], ...] = (
     texts.long_paragraphs,
     texts.truncated_items,
     texts.markup,
+    texts.unclosed_html,
+    texts.stock_phrases,
     texts.keyword_density,
+    language.wrong_language,
+    competition.competitor_mentions,
     repetition.duplicate_sections,
     repetition.repeated_sentences,
     links.broken_citations,
+    links.unfit_citations,
     links.invented_links,
+    links.misplaced_links,
 )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 
 import msgspec
 
 from contracts.articles import Article
+from stage_workers.markets import choose
 
 
 class Labels(msgspec.Struct, frozen=True):
@@ -36,6 +37,15 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
     company_url: str
     published_at: datetime
     index: bool
+    country: str = ""
+
+    def written(self, day: str | None) -> str:
+        """Return an ISO date as the article's readers write it; what is none, as it is."""
+        try:
+            known = date.fromisoformat((day or "")[:10])
+        except ValueError:
+            return day or ""
+        return choose(self.language, self.country).market.written(known)
 
     @property
     def labels(self) -> Labels:

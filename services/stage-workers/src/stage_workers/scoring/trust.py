@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from contracts.articles import Citation, ScorePart
+from stage_workers.markets import is_authority
 from stage_workers.scoring.language import has_any
 from stage_workers.scoring.material import Material, part
 
 EXPERIENCED_SENTENCES = 2
-_INSTITUTIONS = (".gov", ".edu", ".int", ".gov.uk", ".ac.uk", ".europa.eu")
+_INSTITUTIONS = ("gov", "edu", "int", "gov.uk", "ac.uk", "europa.eu")
 
 
 def parts(material: Material) -> tuple[ScorePart, ...]:
@@ -34,9 +33,13 @@ def parts(material: Material) -> tuple[ScorePart, ...]:
 def _trustworthy(material: Material) -> float:
     """Return twice the share of accountable sources: half of them is enough."""
     citations = material.article.citations
-    return 0.0 if not citations else 2 * sum(map(_accountable, citations)) / len(citations)
+    return (
+        0.0
+        if not citations
+        else 2 * sum(_accountable(each, material.authorities) for each in citations) / len(citations)
+    )
 
 
-def _accountable(citation: Citation) -> bool:
-    host = urlsplit(citation.url).hostname or ""
-    return bool(citation.author or citation.published) or host.endswith(_INSTITUTIONS)
+def _accountable(citation: Citation, authorities: tuple[str, ...]) -> bool:
+    named = bool(citation.author or citation.published)
+    return named or is_authority(citation.url, (*_INSTITUTIONS, *authorities))

@@ -48,6 +48,12 @@ def is_page(url: str) -> bool:
     return parts.scheme in {"http", "https"} and not is_file and _words().skipped["names"].isdisjoint(names)
 
 
+def is_document(url: str) -> bool:
+    """Say whether the address looks like a document of pages for readers, a PDF."""
+    parts = _split(url)
+    return parts.scheme in {"http", "https"} and PurePosixPath(parts.path).suffix.lower() == ".pdf"
+
+
 def kind_of(url: str, home: str) -> Kind:
     """Return what a page is about, judged by the words of its path."""
     names = _names(url)

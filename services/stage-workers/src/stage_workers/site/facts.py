@@ -5,12 +5,13 @@ from typing import Any
 from contracts.articles import Author
 from contracts.jobs import ArticleRequest
 from stage_workers.ports import Page
-from stage_workers.site import structured_data
+from stage_workers.site import competitors, structured_data
 from stage_workers.tasks import CompanyFacts
 
 _OFFER_KEYS = ("offers", "products", "services")
 _MOST_AUTHORS = 20
 _MOST_OFFERS = 20
+_MOST_COMPETITORS = 50
 
 
 def settle(request: ArticleRequest, pages: tuple[Page, ...], read: CompanyFacts, host: str) -> CompanyFacts:
@@ -31,6 +32,7 @@ def settle(request: ArticleRequest, pages: tuple[Page, ...], read: CompanyFacts,
             read.description,
         ),
         offers=_given_offers(given) or _listed(structured_data.offers(objects), read.offers, stated.get("knowsAbout")),
+        competitors=_competitors(given, read),
     )  # fmt: skip
 
 
@@ -43,6 +45,12 @@ def authors(request: ArticleRequest, pages: tuple[Page, ...]) -> tuple[Author, .
         found += structured_data.people(page.json_ld, page.url)
         found += [Author(name=page.author)] if page.author else []
     return structured_data.merge(found)[:_MOST_AUTHORS]
+
+
+def _competitors(given: dict[str, Any], read: CompanyFacts) -> tuple[str, ...]:
+    """Return those that the client names and those that the model found."""
+    named = (*competitors.given(given.get("competitors")), *read.competitors)
+    return tuple(dict.fromkeys(named))[:_MOST_COMPETITORS]
 
 
 def _author(entry: object) -> Author | None:

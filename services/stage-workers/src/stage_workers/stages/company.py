@@ -106,6 +106,7 @@ def _output(
         industry=settled.industry,
         description=settled.description,
         offers=settled.offers,
+        competitors=settled.competitors,
         pages=(*_read_pages(pages), *_unread_pages(unread, home.url))[:_MOST_PAGES],
         headings=_headings(pages),
         authors=facts.authors(request, pages),
@@ -164,6 +165,7 @@ async def _without_site(request: ArticleRequest, ctx: StageContext, notes: Seque
         industry=settled.industry,
         description=settled.description,
         offers=settled.offers,
+        competitors=settled.competitors,
         authors=facts.authors(request, ()),
         notes=tuple(notes),
     )

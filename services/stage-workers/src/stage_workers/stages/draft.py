@@ -2,6 +2,7 @@
 
 from contracts.articles import Draft
 from contracts.stages import DraftInput
+from stage_workers.evidence import evidence
 from stage_workers.outcome import Done, Outcome, Retry
 from stage_workers.ports import StageContext
 from stage_workers.tasks import WriteDraft
@@ -13,7 +14,7 @@ async def run(inp: DraftInput, ctx: StageContext) -> Outcome[Draft]:
         request=inp.request,
         company=inp.company,
         brief=inp.brief,
-        sources=inp.research.sources,
+        sources=evidence(inp.research.sources, inp.company),
         rounds=inp.rounds,
     )
     await ctx.progress(f"draft {len(inp.rounds) + 1} from {len(task.sources)} sources")

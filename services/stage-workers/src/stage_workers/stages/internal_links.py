@@ -22,7 +22,7 @@ SHORTEST_ANCHOR_LETTERS = 5
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _DIVIDER = " | "
 _PARTS = re.compile(r"[:,;.?!](?=\s)|\s[|–—-]\s")
-_DEAD = frozenset({"dns", "http_404", "http_410", "invalid_url"})
+_DEAD = frozenset({"dns", "http_404", "http_410", "invalid_url", "soft_404"})
 _NOT_LINKED = frozenset({"legal", "contact", "home"})
 
 

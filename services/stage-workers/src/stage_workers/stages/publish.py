@@ -15,6 +15,7 @@ from stage_workers.ports import StageContext
 from stage_workers.rendering import html, json_ld
 from stage_workers.rendering.edition import Edition
 from stage_workers.rendering.markdown import markdown
+from stage_workers.rounds import history
 
 _NOT_READ = "//nav | //footer"
 
@@ -50,6 +51,7 @@ def _edition(inp: PublishInput, ctx: StageContext) -> Edition:
         company_url=inp.company.url,
         published_at=ctx.started_at,
         index=inp.request.index,
+        country=inp.request.country,
     )
 
 
@@ -88,11 +90,12 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
         author=article.author,
         quality_passed=quality.passed,
         quality_report=QualityReport(
-            passed=quality.passed, score=quality.score, parts=quality.parts, rounds=inp.rounds
+            passed=quality.passed, score=quality.score, parts=quality.parts, rounds=history(inp.rounds)
         ),
         similarity_score=inp.review.similarity_score,
         similar_to=inp.review.similar_to,
         is_potential_duplicate=inp.review.is_potential_duplicate,
+        fingerprint=inp.review.fingerprint,
         index=request.index,
         client_info=request.client_info,
         notes=_notes(inp),
@@ -102,11 +105,13 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
 def _notes(inp: PublishInput) -> tuple[str, ...]:
     """Return what a reader of the result should know."""
     dropped = (f"left out, {claim.reason}: {claim.text}" for claim in inp.citations.dropped)
+    replaced = (f"other source, {claim.reason}: {claim.text}" for claim in inp.citations.replaced)
     notes = (
         *inp.company.notes,
         *inp.brief.notes,
         *inp.research.notes,
         *dropped,
+        *replaced,
         *inp.images.notes,
         *inp.review.notes,
     )

@@ -9,9 +9,10 @@ import msgspec
 
 from contracts.articles import Source
 from contracts.stages import CompanyOutput, ResearchInput, ResearchOutput
-from stage_workers.errors import Transient
+from stage_workers.errors import Permanent, Transient
+from stage_workers.guided_research import Found, Research
 from stage_workers.outcome import Done, Fail, Outcome
-from stage_workers.ports import Hit, Page, StageContext
+from stage_workers.ports import Hit, Page, StageContext, ToolUser
 from stage_workers.reading import key, read_pages
 from stage_workers.site import addresses, quoting
 from stage_workers.tasks import PageText, SelectedQuotes, SelectQuotes
@@ -33,44 +34,60 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 
 async def run(inp: ResearchInput, ctx: StageContext) -> Outcome[ResearchOutput]:
     """Fails with ``no_sources`` when no page could be read that says something."""
-    queries = _queries(inp)
-    searched = await _search(queries, inp.company, ctx)
+    guided = await _guided(inp, ctx)
+    queries = _queries(inp, guided.queries)
+    searched = await _search(queries, inp, ctx)
     given = tuple(dict.fromkeys(map(addresses.without_fragment, inp.request.source_urls)))
-    reading = await read_pages((*given, *_to_read(searched.urls, given, inp.company)), ctx)
+    to_read = _to_read((*guided.pages, *searched.urls), given, inp.company, max(_PAGES, len(guided.pages)))
+    reading = await read_pages((*given, *to_read), ctx)
     pages = {page.url: page for page in reading.pages.values()}
     sources = await _sources(inp, tuple(pages.values()), _answered(given, reading.pages), ctx)
-    notes = (*searched.notes, *reading.notes())
+    notes = (*guided.notes, *searched.notes, *reading.notes())
     if not sources:
         return Fail(code="no_sources", reason=_why_none(len(queries), len(pages), notes))
     return Done(ResearchOutput(sources=sources, searches=len(queries), pages_read=len(pages), notes=notes))
 
 
-def _queries(inp: ResearchInput) -> tuple[str, ...]:
-    """Return the brief's queries; when they are fewer than twenty, its questions and outline too."""
-    queries = list(dict.fromkeys(inp.brief.queries))
+async def _guided(inp: ResearchInput, ctx: StageContext) -> Found:
+    """Let a model that can use tools search and read; its searches and pages are recorded and cost nothing again."""
+    if not isinstance(ctx.model, ToolUser):
+        return Found()
+    pages = tuple(page.url for page in inp.company.pages)
+
+    async def search(query: str) -> tuple[Hit, ...]:
+        return await _recorded_search(query, inp, pages, ctx)
+
+    async def quotes(page: Page) -> SelectedQuotes:
+        return await _selected(_quoting(inp, page), ctx)
+
+    return await Research(inp, ctx, search, quotes, FEWEST_SEARCHES).found(ctx.model)
+
+
+def _queries(inp: ResearchInput, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the model asked, or the brief's queries; when they are fewer than twenty, others too."""
+    queries = list(asked or dict.fromkeys(inp.brief.queries))
     keyword = inp.request.primary_keyword
     offered = (f"{keyword} {offer}" for offer in inp.company.offers)
     titled = (f"{keyword} {page.title}" for page in inp.company.pages)
-    for extra in (keyword, *inp.brief.questions, *inp.brief.outline, *offered, *titled):
+    for extra in (*inp.brief.queries, keyword, *inp.brief.questions, *inp.brief.outline, *offered, *titled):
         if len(queries) < FEWEST_SEARCHES and extra not in queries:
             queries.append(extra)
     return tuple(queries)
 
 
-async def _search(queries: Sequence[str], company: CompanyOutput, ctx: StageContext) -> Searched:
-    """Search one after the other, since engines limit their rate. Raises the last Transient if none answered."""
+async def _search(queries: Sequence[str], inp: ResearchInput, ctx: StageContext) -> Searched:
+    """Search one after the other, since engines limit their rate. Raises the last problem if none answered, and at
+    once when the engine wants another key."""
     scores: defaultdict[str, float] = defaultdict(float)
-    failed: list[Transient] = []
-    pages = tuple(page.url for page in company.pages)
+    failed: list[Transient | Permanent] = []
+    pages = tuple(page.url for page in inp.company.pages)
     for number, query in enumerate(queries, 1):
         await ctx.progress(f"search {number} of {len(queries)}: {query}", number - 1, len(queries))
         try:
-            hits = await ctx.checkpoint(
-                key("search", query),
-                tuple[Hit, ...],
-                partial(_ask, query, company.url, pages, ctx),
-            )
-        except Transient as problem:
+            hits = await _recorded_search(query, inp, pages, ctx)
+        except (Transient, Permanent) as problem:
+            if problem.code == "search_key":
+                raise
             failed.append(problem)
             continue
         for place, hit in enumerate(hits):
@@ -82,19 +99,36 @@ async def _search(queries: Sequence[str], company: CompanyOutput, ctx: StageCont
     return Searched(urls=tuple(urls), notes=notes)
 
 
-async def _ask(query: str, site: str, pages: tuple[str, ...], ctx: StageContext) -> tuple[Hit, ...]:
-    return await ctx.search.search(query, site=site, pages=pages, limit=_HITS)
+async def _recorded_search(
+    query: str, inp: ResearchInput, pages: tuple[str, ...], ctx: StageContext
+) -> tuple[Hit, ...]:
+    return await ctx.checkpoint(key("search", query), tuple[Hit, ...], partial(_ask, query, inp, pages, ctx))
 
 
-def _to_read(found: Sequence[str], given: Sequence[str], company: CompanyOutput) -> tuple[str, ...]:
-    """Sixteen pages: what the searches found, then the company's own; never a legal or contact page."""
+async def _ask(query: str, inp: ResearchInput, pages: tuple[str, ...], ctx: StageContext) -> tuple[Hit, ...]:
+    return await ctx.search.search(
+        query,
+        site=inp.company.url,
+        pages=pages,
+        limit=_HITS,
+        language=inp.request.language,
+        country=inp.request.country.upper(),
+    )
+
+
+def _to_read(
+    found: Sequence[str], given: Sequence[str], company: CompanyOutput, limit: int
+) -> tuple[str, ...]:
+    """The pages to read: what was found, then the company's own; never a legal or contact page."""
     own = (page.url for page in company.pages if page.kind not in _NOT_SOURCES)
     wanted = (
         url
         for url in dict.fromkeys((*found, *own))
-        if url not in given and not _is_side_page(url, company.url) and addresses.is_page(url)
+        if url not in given
+        and not _is_side_page(url, company.url)
+        and (addresses.is_page(url) or addresses.is_document(url))
     )
-    return tuple(wanted)[:_PAGES]
+    return tuple(wanted)[:limit]
 
 
 def _is_side_page(url: str, site: str) -> bool:
@@ -112,15 +146,26 @@ async def _sources(
     selected: list[tuple[Page, tuple[str, ...]]] = []
     for number, page in enumerate(pages, 1):
         await ctx.progress(f"quotes of page {number} of {len(pages)}: {page.title}", number - 1, len(pages))
-        text = PageText(url=page.url, title=page.title, text=page.text)
-        task = SelectQuotes(request=inp.request, brief=inp.brief, page=text, limit=_QUOTES)
-        chosen = await _selected(task, ctx)
+        chosen = await _selected(_quoting(inp, page), ctx)
         selected.append((page, chosen.quotes))
     return await asyncio.to_thread(quoting.sources, selected, given, inp.company.url)
 
 
+def _quoting(inp: ResearchInput, page: Page) -> SelectQuotes:
+    text = PageText(url=page.url, title=page.title, text=page.text)
+    return SelectQuotes(request=inp.request, brief=inp.brief, page=text, limit=_QUOTES)
+
+
 async def _selected(task: SelectQuotes, ctx: StageContext) -> SelectedQuotes:
-    return await ctx.checkpoint(key("quotes", task.page.url), SelectedQuotes, lambda: ctx.model.perform(task))
+    """Return a page's quotes; one that a model will not speak of gives none, and holds up no other."""
+    try:
+        return await ctx.checkpoint(
+            key("quotes", task.page.url), SelectedQuotes, lambda: ctx.model.perform(task)
+        )
+    except Permanent as problem:
+        if problem.code != "model_blocked":
+            raise
+        return SelectedQuotes(quotes=())
 
 
 def _why_none(searches: int, pages: int, notes: Sequence[str]) -> str:

@@ -1,0 +1,114 @@
+"""A model's answer as the task's result: decoded, completed with what was known, and relieved of what is not backed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from contracts.articles import Draft, Sentence
+from stage_workers.article_text import draft_claims, items_without, without
+from stage_workers.tasks import (
+    AnswerQuestions,
+    Questions,
+    ReviseDraft,
+    Revision,
+    SelectedQuotes,
+    SelectQuotes,
+    Task,
+    WriteBrief,
+    WriteDraft,
+)
+from stage_workers.wording import contains
+
+T = TypeVar("T")
+
+_FENCED = re.compile(r"\s*```[a-zA-Z]*\n(.*)\n?```\s*", re.DOTALL)
+
+
+def given(task: Task[Any], generator: str) -> Mapping[str, Any]:
+    """Return the fields of the result that are known before the model is asked."""
+    match task:
+        case WriteBrief():
+            country = task.company.country
+            return {
+                "language": task.request.language,
+                "country": country,
+                "rules": task.rules,
+                "notes": (),
+            }
+        case WriteDraft():
+            return {"generator": generator}
+        case _:
+            return {}
+
+
+def read(text: str, task: Task[T], generator: str) -> T:
+    """Return the result that an answer's text holds. Raises msgspec.DecodeError that says what does not fit."""
+    fenced = _FENCED.fullmatch(text)
+    try:
+        fields = msgspec.json.decode(fenced[1] if fenced else text, type=dict[str, Any])
+    except (RecursionError, UnicodeError) as error:
+        raise msgspec.DecodeError(f"it is unreadable: {error}") from error
+    known = _known_sources(task)
+    if known is not None:
+        fields = _citing(fields, known)
+    whole = {**fields, **given(task, generator)}
+    return cast("T", _settled(task, msgspec.convert(whole, task.RESULT)))
+
+
+def _known_sources(task: Task[Any]) -> frozenset[str] | None:
+    """Return the sources that a task's answer may cite, None when it cites none."""
+    match task:
+        case WriteDraft() | AnswerQuestions():
+            return frozenset(source.source_id for source in task.sources)
+        case ReviseDraft():  # a revision may not cite what the draft did not
+            return frozenset(each for claim in draft_claims(task.draft) for each in claim.source_ids)
+        case _:
+            return None
+
+
+def _citing(value: Any, known: frozenset[str]) -> Any:
+    """Leave out sources that do not exist, at any depth."""
+    if isinstance(value, list):
+        return [_citing(each, known) for each in value]
+    if not isinstance(value, dict):
+        return value
+    fields = {name: _citing(each, known) for name, each in value.items()}
+    if isinstance(fields.get("source_ids"), list):
+        fields["source_ids"] = [each for each in fields["source_ids"] if each in known]
+    return fields
+
+
+def _settled(task: Task[Any], result: Any) -> Any:
+    """Leave out what stands on nothing: quotes that are not on the page, claims without a source."""
+    match task:
+        case SelectQuotes():
+            return _on_the_page(result, task)
+        case WriteDraft():
+            return without(result, _is_backed)
+        case AnswerQuestions():
+            return Questions(
+                faq=items_without(result.faq, _is_backed), paa=items_without(result.paa, _is_backed)
+            )
+        case ReviseDraft():
+            return _revised(result, task.draft)
+        case _:
+            return result
+
+
+def _is_backed(sentence: Sentence) -> bool:
+    return bool(sentence.source_ids)
+
+
+def _on_the_page(result: SelectedQuotes, task: SelectQuotes) -> SelectedQuotes:
+    """Keep quotes that stand on the page word for word."""
+    real = [quote for quote in dict.fromkeys(result.quotes) if quote and contains(task.page.text, quote)]
+    return SelectedQuotes(quotes=tuple(real[: task.limit]))
+
+
+def _revised(revision: Revision, before: Draft) -> Revision:
+    draft = msgspec.structs.replace(without(revision.draft, _is_backed), generator=before.generator)
+    return msgspec.structs.replace(revision, draft=draft)
