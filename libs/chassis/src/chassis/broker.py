@@ -35,6 +35,10 @@ CONNECT_SECONDS = 10.0
 """How long a server that has just answered may take to answer again."""
 
 
+SETTLE_SECONDS = 1.0
+"""How long an attempt to connect that nobody wants any more may take to come to its end."""
+
+
 class ConsumerLike(Protocol):
     """A durable pull consumer, as data."""
 
@@ -127,9 +131,13 @@ async def _probe(url: str, name: str) -> None:
 async def _open(url: str, **settings: Any) -> Client:
     """Connect, and leave nothing open when that fails or is cancelled."""
     client = SteadyClient()
+    connecting = asyncio.ensure_future(client.connect(url, **settings))
     try:
-        await client.connect(url, **settings)
+        await asyncio.shield(connecting)
     except BaseException:
+        # Cancelled in the middle it would leave a socket that nobody knows of.
+        with contextlib.suppress(Exception):  # what stopped it is raised below
+            await asyncio.wait_for(connecting, SETTLE_SECONDS)
         with contextlib.suppress(AssertionError):  # nats-py's, for an address that it did not even try
             await client.close()
         raise

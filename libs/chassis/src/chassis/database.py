@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
-from functools import partial
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -34,7 +33,7 @@ UNAVAILABLE = (
 )  # fmt: skip
 """What asyncpg raises when Postgres is away, shuts down, starts up, is full, lets nobody in, or gave up a transaction for
 the sake of another. (Its InterfaceError is also raised for a pool that is closing.)"""
-_PARAMETER = re.compile(r"\$(\d+)")
+_PARAMETER = re.compile(r"\$\+(\d+)\+(\d+)")
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
@@ -154,17 +153,12 @@ def together(statements: Sequence[Statement]) -> Statement:
     parts: list[str] = []
     parameters: list[Any] = []
     for sql, own in statements:
-        parts.append(_PARAMETER.sub(partial(_moved, len(parameters)), sql.rstrip("; \n")))
+        numbered = sql.rstrip("; \n").replace("$", f"$+{len(parameters)}+")
+        parts.append(_PARAMETER.sub(lambda found: f"${int(found[1]) + int(found[2])}", numbered))
         parameters += own
     *first, last = parts
-    if not first:
-        return last, parameters
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(first))
-    return f"WITH {named} {last}", parameters
-
-
-def _moved(by: int, parameter: re.Match[str]) -> str:
-    return f"${int(parameter[1]) + by}"
+    return f"WITH {named} {last}" if named else last, parameters
 
 
 class Queries:
