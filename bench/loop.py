@@ -11,7 +11,8 @@ from nats.aio.msg import Msg
 
 from bench.measure import Line, Measured, latencies, side_by_side
 from bench.processes import Servers, process, servers
-from bench.rawloop import RawLoop, prepare
+from bench.raw_loop import RawLoop
+from bench.smallest_loop import SmallestLoop, prepare
 from chassis.broker import Outgoing, Publisher
 from chassis.clock import SystemClock
 from contracts import codec, streams, subjects
@@ -82,9 +83,17 @@ async def _ours(s: Servers) -> AsyncIterator[OurLoop]:
 
 
 @asynccontextmanager
-async def _raw(s: Servers, batch: int, way: str) -> AsyncIterator[RawLoop]:
-    async with process(s.folder, "bench.rawloop", s.environment, str(batch), way):
-        loop = RawLoop(s.pool, s.client, batch, way)
+async def _smallest(s: Servers, batch: int, way: str) -> AsyncIterator[SmallestLoop]:
+    async with process(s.folder, "bench.smallest_loop", s.environment, str(batch), way):
+        loop = SmallestLoop(s.pool, s.client, batch, way)
+        await loop.run(1, 1)
+        yield loop
+
+
+@asynccontextmanager
+async def _raw(s: Servers, way: str) -> AsyncIterator[RawLoop]:
+    async with process(s.folder, "bench.workers", s.environment):
+        loop = RawLoop(s.pool, s.client, BATCH, REQUEST, way)
         await loop.run(1, 1)
         yield loop
 
@@ -100,23 +109,31 @@ async def measure(rounds: int) -> list[Line]:
                 lone = [await loop.run(1) for _ in range(LONE_JOBS)]
             return {"transitions/s": JOBS * TOTAL_STAGES / seconds, **latencies(lone, "lone job")}
 
-        async def raw() -> Measured:
-            async with _raw(s, BATCH, "single") as loop:
+        async def smallest() -> Measured:
+            async with _smallest(s, BATCH, "single") as loop:
                 seconds = await loop.run(RAW_JOBS, CONCURRENT)
                 lone = [await loop.run(1, 1) for _ in range(LONE_JOBS)]
             return {"transitions/s": RAW_JOBS * TOTAL_STAGES / seconds, **latencies(lone, "lone job")}
 
         async def naive() -> Measured:
-            async with _raw(s, 1, "single") as loop:
+            async with _smallest(s, 1, "single") as loop:
                 return {"transitions/s": NAIVE_JOBS * TOTAL_STAGES / await loop.run(NAIVE_JOBS, CONCURRENT)}
 
         async def atomic() -> Measured:
-            async with _raw(s, BATCH, "atomic") as loop:
+            async with _smallest(s, BATCH, "atomic") as loop:
                 return {"transitions/s": RAW_JOBS * TOTAL_STAGES / await loop.run(RAW_JOBS, CONCURRENT)}
 
+        async def raw(way: str) -> Measured:
+            async with _raw(s, way) as loop:
+                seconds = await loop.run(JOBS, CONCURRENT)
+                lone = [await loop.run(1, 1) for _ in range(LONE_JOBS)]
+            return {"transitions/s": JOBS * TOTAL_STAGES / seconds, **latencies(lone, "lone job")}
+
         baselines = {
-            "raw loop, batched": raw,
-            "raw loop, batched and atomic": atomic,
-            "raw loop, one at a time": naive,
+            "raw loop, batched": lambda: raw("single"),
+            "raw loop, batched and atomic": lambda: raw("atomic"),
+            "smallest loop, batched": smallest,
+            "smallest loop, batched and atomic": atomic,
+            "smallest loop, one at a time": naive,
         }
         return await side_by_side("loop", ours, baselines, rounds)

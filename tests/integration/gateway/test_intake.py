@@ -11,7 +11,7 @@ import pytest
 from blog_writer.migrations import migrate_all
 from chassis.clock import SystemClock
 from chassis.database import close, connect
-from contracts.ids import JobId, new_job_id
+from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
 from contracts.jobs import ArticleRequest
 from gateway.errors import Refusal
 from gateway.presenters import accepted
@@ -39,7 +39,7 @@ async def accept(
     intake: Intake, job_id: JobId, key: str | None = None, sha: str = "same"
 ) -> tuple[bytes, bool]:
     claim = None if key is None else Claim(key, sha, job_id.encode().join([b'"', b'"']))
-    return await intake.accept([REQUEST], accepted(job_id), [job_id], claim)
+    return await intake.accept(DEFAULT_TENANT, [REQUEST], accepted(job_id), [job_id], claim)
 
 
 async def test_submissions_at_the_same_time_are_one_transaction_and_all_in_the_outbox(

@@ -9,6 +9,7 @@ import pytest
 
 from chassis.clock import FrozenClock
 from contracts import codec
+from contracts.ids import DEFAULT_TENANT
 from contracts.payloads import REQUEST_LIMIT
 from gateway.errors import Refusal
 from gateway.schemas import BatchRequest, WriteRequest
@@ -46,7 +47,7 @@ async def test_such_a_request_is_stored_nowhere() -> None:
     nowhere: Any = None
     intake = Intake(nowhere, nowhere, FrozenClock(datetime(2026, 1, 4, tzinfo=UTC)))
     with pytest.raises(Refusal) as caught:
-        await intake.accept_one(codec.decode(SHORT_NUMBERS, WriteRequest), None)
+        await intake.accept_one(DEFAULT_TENANT, codec.decode(SHORT_NUMBERS, WriteRequest), None)
     assert caught.value.code == "body_too_large"
 
 
@@ -55,4 +56,4 @@ async def test_in_a_batch_the_refusal_names_the_request() -> None:
         jobs=(codec.decode(body("1"), WriteRequest), codec.decode(SHORT_NUMBERS, WriteRequest))
     )
     with pytest.raises(Refusal, match=r"^jobs\[1\] takes"):
-        await write_batch.fn(data=batch, intake=None)
+        await write_batch.fn(data=batch, intake=None, tenant=DEFAULT_TENANT)

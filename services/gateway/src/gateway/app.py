@@ -13,6 +13,7 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from chassis.clock import Clock
 from chassis.objects import ObjectStore
+from contracts.ids import DEFAULT_TENANT
 from contracts.payloads import REQUEST_LIMIT
 from gateway import batches, events, jobs, operations, submissions
 from gateway.feed import Feed
@@ -61,6 +62,7 @@ def create_app(
         "waiting": Waiting(store, feed, clock),
         "objects": objects,
         "clock": clock,
+        "tenant": DEFAULT_TENANT,
         "broker_state": broker_state,
     }
     metrics = PrometheusConfig(app_name="blog_writer", prefix="blog_http", group_path=True)

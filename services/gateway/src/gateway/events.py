@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from contracts.ids import DEFAULT_TENANT
 from gateway.errors import Refusal
 from gateway.jobs import checked_id
 from gateway.schemas import EventPage
@@ -28,6 +27,7 @@ async def get_events(
     job_id: FromPath[str],
     store: NamedDependency[Store],
     waiting: NamedDependency[Waiting],
+    tenant: NamedDependency[str],
     request: Request[Any, Any, Any],
     after: Annotated[
         int, QueryParameter(ge=0, le=LARGEST_SEQ, description="Only events with a higher seq.")
@@ -38,13 +38,13 @@ async def get_events(
 
     The stream starts with the history after ``Last-Event-ID`` (or ``after``), goes on live, and ends with the job.
     """
-    job = await waiting.job(checked_id(job_id))
+    job = await waiting.job(tenant, checked_id(job_id))
     if (
         request.accept.best_match(["application/json", EVENT_STREAM], default="application/json")
         == EVENT_STREAM
     ):
-        return _stream(waiting, job.job_id, _resume(request, after))
-    rows = await store.events(DEFAULT_TENANT, job.job_id, after, limit)
+        return _stream(waiting, tenant, job.job_id, _resume(request, after))
+    rows = await store.events(tenant, job.job_id, after, limit)
     page = EventPage(
         events=[msgspec.Raw(row["body"].encode()) for row in rows],
         next_after=rows[-1]["seq"] if rows else after,
@@ -61,15 +61,15 @@ def _resume(request: Request[Any, Any, Any], after: int) -> int:
     return int(last)
 
 
-def _stream(waiting: Waiting, job_id: FromPath[str], after: int) -> ServerSentEvent:
+def _stream(waiting: Waiting, tenant: str, job_id: str, after: int) -> ServerSentEvent:
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return ServerSentEvent(_messages(waiting, job_id, after), headers=headers)
+    return ServerSentEvent(_messages(waiting, tenant, job_id, after), headers=headers)
 
 
 async def _messages(
-    waiting: Waiting, job_id: FromPath[str], after: int
+    waiting: Waiting, tenant: str, job_id: str, after: int
 ) -> AsyncIterator[ServerSentEventMessage]:
-    async for event in waiting.events(job_id, after):
+    async for event in waiting.events(tenant, job_id, after):
         if not event.type:
             yield ServerSentEventMessage(data=None, comment="still here")
         else:

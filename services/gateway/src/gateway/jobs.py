@@ -14,7 +14,7 @@ from chassis.clock import Clock
 from chassis.errors import InvalidKey, ObjectMissing
 from chassis.objects import ObjectStore
 from contracts.commands import CancelJob, RetryJob
-from contracts.ids import DEFAULT_TENANT, JobId, parse_job_id
+from contracts.ids import JobId, parse_job_id
 from contracts.jobs import TERMINAL_STATES
 from gateway.errors import Refusal
 from gateway.presenters import job_page, statistics
@@ -51,6 +51,7 @@ def checked_batch(batch_id: str) -> str:
 @get("/jobs", tags=["jobs"], summary="List jobs")
 async def list_jobs(
     store: NamedDependency[Store],
+    tenant: NamedDependency[str],
     status: Annotated[State | None, QueryParameter(description="Only jobs in this state.")] = None,
     batch_id: Annotated[str | None, QueryParameter(description="Only jobs of this batch.")] = None,
     limit: Limit = 20,
@@ -58,20 +59,23 @@ async def list_jobs(
 ) -> JobPage:
     """Return jobs, newest first."""
     wanted = None if batch_id is None else checked_batch(batch_id)
-    rows, counts = await store.jobs(DEFAULT_TENANT, status, wanted, limit, offset)
+    rows, counts = await store.jobs(tenant, status, wanted, limit, offset)
     return job_page(rows, counts, status, limit, offset)
 
 
 @get("/jobs/{job_id:str}/status", tags=["jobs"], summary="Status of a job")
-async def get_status(job_id: FromPath[str], waiting: NamedDependency[Waiting]) -> JobStatus:
+async def get_status(
+    job_id: FromPath[str], waiting: NamedDependency[Waiting], tenant: NamedDependency[str]
+) -> JobStatus:
     """Return a job as it stands; once completed, with its article in ``result``."""
-    return await waiting.status(checked_id(job_id))
+    return await waiting.status(tenant, checked_id(job_id))
 
 
 @post("/jobs/{job_id:str}/cancel", status_code=200, tags=["jobs"], summary="Cancel a job")
 async def cancel_job(
     job_id: FromPath[str],
     waiting: NamedDependency[Waiting],
+    tenant: NamedDependency[str],
     sender: NamedDependency[Sender],
     clock: NamedDependency[Clock],
 ) -> Response[Acknowledged]:
@@ -80,10 +84,10 @@ async def cancel_job(
     Answers 200 once the cancellation is committed, 202 when that takes longer than 5 seconds.
     """
     number = checked_id(job_id)
-    job = await waiting.job(number)
+    job = await waiting.job(tenant, number)
     _refuse_finished(job.state)
-    await sender.command(CancelJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now()), job.run)
-    job = await waiting.ended(number, CANCEL_SECONDS)
+    await sender.command(CancelJob(job_id=number, tenant=tenant, requested_at=clock.now()), job.run)
+    job = await waiting.ended(tenant, number, CANCEL_SECONDS)
     if job.state not in TERMINAL_STATES:
         message = "Cancellation accepted; the job stops as soon as the command arrives"
         return Response(Acknowledged(success=True, job_id=number, message=message), status_code=202)
@@ -103,12 +107,13 @@ def _refuse_finished(state: str) -> None:
 async def retry_job(
     job_id: FromPath[str],
     waiting: NamedDependency[Waiting],
+    tenant: NamedDependency[str],
     sender: NamedDependency[Sender],
     clock: NamedDependency[Clock],
 ) -> Acknowledged:
     """Go on with a failed job from the stage that failed; what is done is not done again."""
     number = checked_id(job_id)
-    job = await waiting.job(number)
+    job = await waiting.job(tenant, number)
     if job.state != "failed":
         detail = f"the job is {job.state}; only a failed job can be retried"
         raise Refusal(409, "job_not_failed", detail, status_of_job=job.state)
@@ -116,25 +121,30 @@ async def retry_job(
         raise Refusal(
             409, "submission_refused", "the job never began; submit it anew", status_of_job=job.state
         )
-    command = RetryJob(job_id=number, tenant=DEFAULT_TENANT, requested_at=clock.now(), run=job.run)
+    command = RetryJob(job_id=number, tenant=tenant, requested_at=clock.now(), run=job.run)
     await sender.command(command, job.run)
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
 
 
 @get("/jobs/stats", tags=["system"], summary="System statistics")
 async def get_stats(
-    store: NamedDependency[Store], settings: NamedDependency[Settings], clock: NamedDependency[Clock]
+    store: NamedDependency[Store],
+    tenant: NamedDependency[str],
+    settings: NamedDependency[Settings],
+    clock: NamedDependency[Clock],
 ) -> Statistics:
     """Return how many jobs there are in each state, and how busy the slots are."""
-    counts = await store.counts(DEFAULT_TENANT)
-    average = await store.average_duration(DEFAULT_TENANT)
+    counts = await store.counts(tenant)
+    average = await store.average_duration(tenant)
     return statistics(counts, average, settings.max_concurrent, settings.db_path, clock.now())
 
 
 @get("/jobs/errors", tags=["system"], summary="Failed jobs")
-async def get_errors(store: NamedDependency[Store], limit: Limit = 20) -> Errors:
+async def get_errors(
+    store: NamedDependency[Store], tenant: NamedDependency[str], limit: Limit = 20
+) -> Errors:
     """Return the latest failed jobs and how often each error code came."""
-    rows, counts = await store.errors(DEFAULT_TENANT, limit)
+    rows, counts = await store.errors(tenant, limit)
     failed = tuple(
         FailedJob(
             job_id=row["job_id"],
@@ -157,11 +167,12 @@ async def get_article(
     job_id: FromPath[str],
     store: NamedDependency[Store],
     waiting: NamedDependency[Waiting],
+    tenant: NamedDependency[str],
     request: Request[Any, Any, Any],
 ) -> Response[str]:
     """Return a completed job's article as HTML, Markdown or JSON, by the ``Accept`` header (HTML by default)."""
-    job = await waiting.job(checked_id(job_id))
-    result = await store.result(DEFAULT_TENANT, job.job_id)
+    job = await waiting.job(tenant, checked_id(job_id))
+    result = await store.result(tenant, job.job_id)
     if result is None:
         raise Refusal(
             409, "not_completed", f"the job is {job.state}; there is no article yet", status_of_job=job.state
@@ -182,10 +193,11 @@ async def get_file(
     job_id: FromPath[str],
     name: FromPath[str],
     waiting: NamedDependency[Waiting],
+    tenant: NamedDependency[str],
     objects: NamedDependency[ObjectStore],
 ) -> Response[bytes]:
     """Return an image or document that was stored with the article."""
-    job = await waiting.job(checked_id(job_id))
+    job = await waiting.job(tenant, checked_id(job_id))
     try:
         data = await objects.get(f"{job.job_id}/{name}")
     except (ObjectMissing, InvalidKey) as error:

@@ -21,7 +21,7 @@ from chassis.grouping import Grouped
 from chassis.outbox import Numbered
 from contracts import codec
 from contracts.commands import CancelJob, RetryJob, SubmitJob
-from contracts.ids import DEFAULT_TENANT, JobId, new_job_id
+from contracts.ids import JobId, new_job_id
 from contracts.jobs import ArticleRequest
 from contracts.payloads import REQUEST_LIMIT
 from gateway.errors import Refusal
@@ -96,6 +96,7 @@ class Intake:
 
     async def accept(
         self,
+        tenant: str,
         requests: Sequence[ArticleRequest],
         answer: Accepted | BatchAccepted,
         ids: Sequence[JobId],
@@ -107,10 +108,10 @@ class Intake:
         """
         now = self._clock.now()
         jobs = tuple(
-            SubmitJob(job_id=job_id, tenant=DEFAULT_TENANT, request=request, submitted_at=now)
+            SubmitJob(job_id=job_id, tenant=tenant, request=request, submitted_at=now)
             for job_id, request in zip(ids, requests, strict=True)
         )
-        submission = Submission(DEFAULT_TENANT, jobs, claim)
+        submission = Submission(tenant, jobs, claim)
         outcome = await within(PATIENCE_SECONDS, self._groups.do(submission))
         if isinstance(outcome, Exception):
             raise outcome
@@ -129,12 +130,12 @@ class Intake:
         self._sender.send(messages)
         return outcomes
 
-    async def accept_one(self, request: WriteRequest, key: str | None) -> tuple[bytes, bool]:
+    async def accept_one(self, tenant: str, request: WriteRequest, key: str | None) -> tuple[bytes, bool]:
         """Accept one job."""
         refuse_unfit(request)
         job_id = new_job_id()
         answer = accepted(job_id, request.batch_id)
-        return await self.accept([request], answer, [job_id], _claim(key, request, answer))
+        return await self.accept(tenant, [request], answer, [job_id], _claim(key, request, answer))
 
 
 def _claim(key: str | None, request: object, answer: object) -> Claim | None:
@@ -172,19 +173,25 @@ def _answer(body: bytes, replayed: bool, location: str) -> Response[bytes]:
 
 @post("/write-async", status_code=202, tags=["jobs"], summary="Submit a job")
 async def write_async(
-    data: JSONBody[WriteRequest], intake: NamedDependency[Intake], idempotency_key: IdempotencyKey = None
+    data: JSONBody[WriteRequest],
+    intake: NamedDependency[Intake],
+    tenant: NamedDependency[str],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Accept an article and answer at once.
 
     The job is stored when this answers; it then runs whatever happens to this process. Follow it at ``polling_url``.
     """
-    body, replayed = await intake.accept_one(data, idempotency_key)
+    body, replayed = await intake.accept_one(tenant, data, idempotency_key)
     return _answer(body, replayed, codec.decode(body, Accepted).polling_url)
 
 
 @post("/write-batch", status_code=202, tags=["jobs"], summary="Submit several jobs")
 async def write_batch(
-    data: JSONBody[BatchRequest], intake: NamedDependency[Intake], idempotency_key: IdempotencyKey = None
+    data: JSONBody[BatchRequest],
+    intake: NamedDependency[Intake],
+    tenant: NamedDependency[str],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Accept up to 100 articles, all or none. Follow them at ``polling_url``."""
     batch_id = data.batch_id or f"batch_{uuid.uuid4().hex[:12]}"
@@ -198,7 +205,7 @@ async def write_batch(
         polling_url=f"/batches/{batch_id}",
         jobs=tuple(accepted(job_id, job.batch_id) for job_id, job in zip(ids, requests, strict=True)),
     )
-    body, replayed = await intake.accept(requests, answer, ids, _claim(idempotency_key, data, answer))
+    body, replayed = await intake.accept(tenant, requests, answer, ids, _claim(idempotency_key, data, answer))
     return _answer(body, replayed, codec.decode(body, BatchAccepted).polling_url)
 
 
@@ -207,14 +214,15 @@ async def write(
     data: JSONBody[WriteRequest],
     intake: NamedDependency[Intake],
     waiting: NamedDependency[Waiting],
+    tenant: NamedDependency[str],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Return the article itself once it is done, which takes minutes.
 
     The job goes on when the client leaves; its identifier is in the ``Location`` header of the answer, and in problems.
     """
-    body, _ = await intake.accept_one(data, idempotency_key)
+    body, _ = await intake.accept_one(tenant, data, idempotency_key)
     job_id = codec.decode(body, Accepted).job_id
-    result = await waiting.article(job_id)
+    result = await waiting.article(tenant, job_id)
     headers = {"Location": f"/jobs/{job_id}/status"}
     return Response(result.encode(), status_code=200, media_type="application/json", headers=headers)

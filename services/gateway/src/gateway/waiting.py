@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from contracts.events import TERMINAL_EVENTS
-from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import TERMINAL_STATES
 from contracts.views import JobRow
 from gateway.errors import Refusal, job_not_found
@@ -38,35 +37,35 @@ class Waiting:
         self._feed = feed
         self._clock = clock
 
-    async def job(self, job_id: str) -> JobRow:
+    async def job(self, tenant: str, job_id: str) -> JobRow:
         """Return a job. Raises Refusal (404)."""
-        job = await self._store.job(DEFAULT_TENANT, job_id)
+        job = await self._store.job(tenant, job_id)
         if job is None:
             raise job_not_found(job_id)
         return job
 
-    async def status(self, job_id: str) -> JobStatus:
+    async def status(self, tenant: str, job_id: str) -> JobStatus:
         """Return how a job stands, with its article once completed. Raises Refusal (404)."""
-        job = await self.job(job_id)
-        result = await self._store.result(DEFAULT_TENANT, job_id) if job.state == "completed" else None
+        job = await self.job(tenant, job_id)
+        result = await self._store.result(tenant, job_id) if job.state == "completed" else None
         return job_status(job, result, self._clock.now())
 
-    async def ended(self, job_id: str, seconds: float | None = None) -> JobRow:
+    async def ended(self, tenant: str, job_id: str, seconds: float | None = None) -> JobRow:
         """Return the job once it has ended, or as it is after so many seconds (or when the gateway stops)."""
         end = None if seconds is None else self._clock.now().timestamp() + seconds
         with self._feed.listen(job_id) as listener:
             while True:
-                job = await self.job(job_id)
+                job = await self.job(tenant, job_id)
                 left = POLL_SECONDS if end is None else min(POLL_SECONDS, end - self._clock.now().timestamp())
                 if job.state in TERMINAL_STATES or listener.closed or left <= 0:
                     return job
                 await listener.wait(left)
 
-    async def article(self, job_id: str) -> str:
+    async def article(self, tenant: str, job_id: str) -> str:
         """Return a job's article as JSON once it is done. Raises Refusal when there will be none."""
-        job = await self.ended(job_id)
+        job = await self.ended(tenant, job_id)
         if job.state == "completed":
-            result = await self._store.result(DEFAULT_TENANT, job_id)
+            result = await self._store.result(tenant, job_id)
             if result is not None:
                 return result
         if job.state == "failed":
@@ -75,7 +74,7 @@ class Waiting:
             raise Refusal(409, "job_cancelled", "the job was cancelled", job_id=job_id)
         raise Refusal(503, "stopping", "the gateway stops; the job goes on", job_id=job_id)
 
-    async def events(self, job_id: str, after: int) -> AsyncIterator[StreamEvent]:
+    async def events(self, tenant: str, job_id: str, after: int) -> AsyncIterator[StreamEvent]:
         """Yield a job's events after a number, without gaps, as they come; ends after the last one.
 
         Progress comes between them, and heartbeats when nothing else does.
@@ -84,7 +83,7 @@ class Waiting:
         look = True  # at the job itself: an event may have told its end before, or it may have been deleted
         with self._feed.listen(job_id) as listener:
             while not listener.closed:
-                rows = await self._store.next_events(DEFAULT_TENANT, job_id, after)
+                rows = await self._store.next_events(tenant, job_id, after)
                 for row in rows:
                     yield StreamEvent(row["type"], row["body"], row["seq"])
                     after = row["seq"]
@@ -92,7 +91,7 @@ class Waiting:
                     look = rows[-1]["type"] in TERMINAL_EVENTS
                 if len(rows) == PAGE:
                     continue
-                if look and await self._over(job_id, after):
+                if look and await self._over(tenant, job_id, after):
                     return
                 look = False
                 progress = await listener.wait(POLL_SECONDS)
@@ -103,6 +102,6 @@ class Waiting:
                     quiet, look = 0.0, True
                     yield StreamEvent("", "")
 
-    async def _over(self, job_id: str, after: int) -> bool:
-        job = await self._store.job(DEFAULT_TENANT, job_id)
+    async def _over(self, tenant: str, job_id: str, after: int) -> bool:
+        job = await self._store.job(tenant, job_id)
         return job is None or (job.state in TERMINAL_STATES and job.last_seq <= after)

@@ -1,6 +1,6 @@
-"""The raw loop: publish, pull, UPDATE and INSERT, publish; what any durable pipeline on these two servers has to do.
+"""The smallest loop: publish, pull, UPDATE and INSERT, publish; what any durable pipeline on these servers has to do.
 
-One step is a command to a worker (a process of its own, ``python -m bench.rawloop <batch> <way>``), its result back,
+One step is a command to a worker (a process of its own, ``python -m bench.smallest_loop <batch> <way>``), its result back,
 one statement that moves the job and records the step, and the next command. There is nothing else: no checks, no
 events, no retries. Both messages are acknowledged by the stream. The way of publishing is ``single`` (concurrently,
 one message at a time) or ``atomic`` (in atomic batches, as the product does).
@@ -67,7 +67,7 @@ async def prepare(pool: asyncpg.Pool, client: Client) -> None:
         await ensure_stream(client.jetstream(), stream)
 
 
-class RawLoop:
+class SmallestLoop:
     """The side that owns the rows."""
 
     def __init__(self, pool: asyncpg.Pool, client: Client, batch: int, way: str) -> None:
