@@ -73,7 +73,7 @@ class RawLoop:
     async def run(self, jobs: int, concurrent: int) -> float:
         """Bring so many jobs through all stages; return the seconds it took. Needs one finished job in the table."""
         ids = [new_job_id() for _ in range(jobs)]
-        template = await self._pool.fetchrow(TEMPLATE)
+        template = dict((await self._pool.fetch(TEMPLATE))[0])
         self._row = tuple(
             {**template, **RUNNING, "wake_at": self._clock.now() + HOUR}[name] for name in UPDATED
         )
