@@ -37,6 +37,7 @@ ROUTES = (
     jobs.get_article,
     jobs.get_file,
     events.get_events,
+    events.get_feed,
     batches.get_batch,
     operations.health,
     operations.ready,

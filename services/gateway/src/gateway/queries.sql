@@ -176,3 +176,13 @@ CROSS JOIN LATERAL (
     WHERE e.job_id = n.job_id AND e.tenant = n.tenant AND e.seq > n.after ORDER BY e.seq LIMIT $4
 ) AS e
 ORDER BY n.place, e.seq;
+
+-- name: feed_end
+-- The position that the feed has reached: all events before it are committed.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
+-- name: feed
+-- At most $6 events of tenant $1 after position $2, job $3 and seq $4, and before position $5.
+SELECT position, job_id, seq, type, body FROM api.feed
+WHERE tenant = $1 AND (position, job_id, seq) > ($2, $3::uuid, $4) AND position < $5
+ORDER BY position, job_id, seq LIMIT $6;

@@ -152,6 +152,14 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     """Ask with ``after`` set to it for what comes next."""
 
 
+class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of all jobs, those of each job in their order."""
+
+    events: list[Any]
+    next_after: str
+    """Ask with ``after`` set to it for what comes next."""
+
+
 class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as it stands."""
 

@@ -28,7 +28,7 @@ from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
 
-VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs")
+VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs", "api.feed")
 """Of the orchestrator, that this release of the gateway reads."""
 MIGRATE = "run 'blog-writer migrate' first"
 
