@@ -59,7 +59,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 def client(url: str | None, data_dir: Path) -> Client:
     """Return a client of the named gateway, of the one running from the data folder, or of the default address."""
     running = read_running(data_dir)
-    return Client(url or (running.url if running else DEFAULT_URL))
+    return Client(url or (running.url if running else DEFAULT_URL), os.environ.get("BLOG_WRITER_API_KEY"))
 
 
 def up_settings(data_dir: Path, port: int | None) -> tuple[UpSettings, dict[str, str]]:
@@ -137,7 +137,7 @@ def write(
 
 def finish(gateway: Client, job_id: str, out: Path | None) -> None:
     """Follow a job to its end and write its article; exit with 1 when there is none."""
-    last = follow(gateway.events(job_id), console)
+    last = follow(gateway.stream(job_id), console)
     if last is None or last["type"] != "completed":
         raise typer.Exit(1)
     result = gateway.status(job_id)["result"]
@@ -186,7 +186,7 @@ def jobs(
 @app.command()
 def status(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Show one job as JSON, without its article."""
-    answer = client(url, data_dir).status(job_id)
+    answer: dict[str, Any] = {**client(url, data_dir).status(job_id)}
     result = answer.pop("result", None)
     if result is not None:
         answer["headline"] = result["headline"]

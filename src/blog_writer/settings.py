@@ -86,7 +86,7 @@ def service_environment(
 
 
 OTHER_VARIABLES = frozenset(
-    ("BLOG_WRITER_URL", "BLOG_WRITER_CRASH_POINT", "BLOG_WRITER_CLOCK_OFFSET_SECONDS")
+    ("BLOG_WRITER_URL", "BLOG_WRITER_API_KEY", "BLOG_WRITER_CRASH_POINT", "BLOG_WRITER_CLOCK_OFFSET_SECONDS")
 )
 """Read by the command line and by fault tests, not by a service."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ EVENTS = 12_000
 
 
 @pytest.fixture
-def feeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Feed]]:
+def feeds(monkeypatch: pytest.MonkeyPatch) -> list[Feed]:
     """The feeds of the gateways that are started."""
     made: list[Feed] = []
 
@@ -26,7 +25,7 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Feed]]:
         return made[-1]
 
     monkeypatch.setattr("gateway.service.Feed", new)
-    yield made
+    return made
 
 
 async def long_story(door: Any) -> str:

@@ -74,7 +74,7 @@ async def get_feed(
     until the client leaves. Its event ids are cursors, as ``next_after`` is.
     """
     last = request.headers.get("last-event-id", "")
-    given = after if not last else last
+    given = last or after
     place = None if given is None else read_place(given, "Last-Event-ID" if last else "after")
     if _wants_stream(request):
         return _stream(waiting.feed(tenant, place))
