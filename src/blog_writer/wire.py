@@ -147,7 +147,7 @@ def refusal(response: httpx.Response) -> RequestRefused:
 
 def pause(failures: int) -> float:
     """Return seconds to wait before a stream is asked for again."""
-    return float(min(0.1 * 2**failures, _LONGEST_PAUSE))
+    return float(min(0.1 * 2 ** min(failures, 10), _LONGEST_PAUSE))
 
 
 def until_next_look(job_id: str, asked: int, passed: float, timeout: float | None) -> float:

@@ -101,12 +101,8 @@ def operations_app(live: Callable[[], bool], ready: Callable[[], Awaitable[dict[
         if path == "/metrics":
             return 200, CONTENT_TYPE_LATEST, generate_latest()
         if path == "/health":
-            alive = live()
-            return (
-                200 if alive else 503,
-                "application/json",
-                json.dumps({"status": "ok" if alive else "dead"}).encode(),
-            )
+            status, word = (200, "ok") if live() else (503, "dead")
+            return status, "application/json", json.dumps({"status": word}).encode()
         if path == "/ready":
             problems = await ready()
             body = {"status": "unready" if problems else "ready", "problems": problems}

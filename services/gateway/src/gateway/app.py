@@ -8,7 +8,6 @@ from litestar import Litestar
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from chassis.clock import Clock
@@ -18,6 +17,7 @@ from contracts.payloads import REQUEST_LIMIT
 from gateway import batches, events, jobs, operations, submissions
 from gateway.feed import Feed
 from gateway.operations import BrokerState
+from gateway.pages import PlainRenderPlugin, get_asyncapi
 from gateway.problems import handle
 from gateway.settings import Settings
 from gateway.store import Store
@@ -42,6 +42,7 @@ ROUTES = (
     operations.health,
     operations.ready,
     operations.index,
+    get_asyncapi,
 )
 
 
@@ -78,7 +79,7 @@ def create_app(
             title="blog-writer",
             version="1",
             description="Writes blog articles as durable, fire-and-forget jobs.",
-            render_plugins=[ScalarRenderPlugin()],
+            render_plugins=[PlainRenderPlugin()],
         ),
         logging_config=None,
     )

@@ -1,0 +1,143 @@
+"""The AsyncAPI document of what comes without being asked for: events on NATS, and webhooks. Pure.
+
+It is made from the contracts; ``docs/adr/0016-asyncapi-from-the-contracts.md`` says why FastStream does not write it.
+Source of the form: the AsyncAPI specification 3.0.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+
+from contracts.events import SOURCE, TYPE_PREFIX, Event, JobEvent, StageProgress
+from contracts.streams import DAY, EVENTS
+from contracts.webhooks import WebhookPayload
+
+Json = dict[str, Any]
+
+_TEXT: Json = {"type": "string"}
+
+
+def document() -> Json:
+    """Return the document as JSON values."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "blog-writer events",
+            "version": "1",
+            "description": "The story of each job, on NATS and as webhooks. The numbers (seq) are the same everywhere.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "nats": _server("nats", "127.0.0.1:4222", "NATS with JetStream, as NATS_URL names it."),
+            "receiver": _server("https", "example.com", "The host of a job's callback_url."),
+        },
+        "channels": {
+            "jobEvents": _events_channel("blog.events.{job_id}.{type}", {}),
+            "tenantEvents": _events_channel(
+                "blog.tenant.{tenant}.events.{job_id}.{type}", {"tenant": "Whose jobs."}
+            ),
+            "webhook": {
+                "address": None,
+                "title": "The job's callback_url",
+                "servers": [{"$ref": "#/servers/receiver"}],
+                "messages": {"webhook": {"$ref": "#/components/messages/webhook"}},
+            },
+        },
+        "operations": {
+            "publishJobEvents": _sending("jobEvents", "Every event of every job."),
+            "publishTenantEvents": _sending("tenantEvents", "The same events again, by tenant."),
+            "postWebhook": _sending("webhook", "The end of a job.", {"http": {"method": "POST"}}),
+        },
+        "components": {
+            "messages": {_name(kind): _event_message(kind) for kind in get_args(Event)}
+            | {"webhook": _webhook_message()},
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _server(protocol: str, host: str, description: str) -> Json:
+    return {"host": host, "protocol": protocol, "description": description}
+
+
+def _events_channel(address: str, parameters: dict[str, str]) -> Json:
+    days = EVENTS.max_age_seconds / DAY
+    described = {**parameters, "job_id": "Of the job, a UUID.", "type": "Of the event."}
+    return {
+        "address": address,
+        "description": f"Kept for {days:.0f} days in a JetStream stream; its consumers begin where they like.",
+        "servers": [{"$ref": "#/servers/nats"}],
+        "parameters": {name: {"description": text} for name, text in described.items()},
+        "messages": {
+            _name(kind): {"$ref": f"#/components/messages/{_name(kind)}"} for kind in get_args(Event)
+        },
+    }
+
+
+def _sending(channel: str, summary: str, bindings: Json | None = None) -> Json:
+    operation = {"action": "send", "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}
+    return {**operation, "bindings": bindings} if bindings else operation
+
+
+def _name(kind: type[JobEvent]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+def _event_message(kind: type[JobEvent]) -> Json:
+    return {
+        "name": TYPE_PREFIX + _name(kind),
+        "title": _name(kind),
+        "summary": _first_line(kind),
+        "headers": _cloudevents(kind),
+        "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
+    }
+
+
+def _cloudevents(kind: type[JobEvent]) -> Json:
+    """Return the headers of :func:`contracts.events.cloudevents_headers`."""
+    headers = {
+        "ce-specversion": {"const": "1.0"},
+        "ce-id": {**_TEXT, "description": "<job_id>/<seq>: the same however often the event comes"},
+        "ce-type": {"const": TYPE_PREFIX + _name(kind)},
+        "ce-source": {"const": SOURCE},
+        "ce-subject": {**_TEXT, "format": "uuid", "description": "the job"},
+        "ce-time": {**_TEXT, "format": "date-time"},
+        "content-type": {"const": "application/json"},
+    }
+    if kind is not StageProgress:
+        headers["ce-sequence"] = {**_TEXT, "pattern": "^[1-9][0-9]*$"}
+    return {"type": "object", "properties": headers, "required": list(headers)}
+
+
+def _webhook_message() -> Json:
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "name": "webhook",
+        "title": "webhook",
+        "summary": _first_line(WebhookPayload),
+        "headers": {"type": "object", "properties": dict.fromkeys(names, _TEXT), "required": list(names)},
+        "payload": {"$ref": f"#/components/schemas/{WebhookPayload.__name__}"},
+    }
+
+
+def _schemas() -> Json:
+    kinds = (*get_args(Event), WebhookPayload)
+    _, components = msgspec.json.schema_components(
+        kinds, schema_hook=_any, ref_template="#/components/schemas/{name}"
+    )
+    return components
+
+
+def _any(kind: type) -> Json:
+    """Return the schema of what msgspec has none for: JSON that is passed on as it came."""
+    if kind is msgspec.Raw:
+        return {}
+    raise NotImplementedError
+
+
+def _first_line(kind: type) -> str:
+    """Return what a type's own docstring begins with, or its name."""
+    text = kind.__dict__.get("__doc__") or kind.__name__
+    return str(text).split("\n", 1)[0]
