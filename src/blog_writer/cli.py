@@ -19,6 +19,7 @@ from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
 from blog_writer.follow import follow
+from blog_writer.nats_access import access
 from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption
 from blog_writer.settings import UpSettings, read_running
 from chassis.errors import ChassisError, SettingsError
@@ -226,6 +227,14 @@ def migrate() -> None:
         raise CommandError("DATABASE_URL is not set: name the Postgres database to migrate")
     applied = asyncio.run(migrate_all(database_url))
     console.print("\n".join(applied) or "nothing to do: the database is up to date")
+
+
+@app.command("nats-access")
+def print_nats_access(
+    tenant: Annotated[list[str] | None, typer.Option(help="Who reads its events; may be repeated.")] = None,
+) -> None:
+    """Print who may do what on a NATS server, to include in its configuration; passwords are read from variables."""
+    typer.echo(access(tenant or []), nl=False)
 
 
 @app.command()

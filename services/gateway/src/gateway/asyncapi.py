@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from contracts import subjects
 from contracts.events import SOURCE, TYPE_PREFIX, Event, JobEvent, StageProgress
 from contracts.streams import DAY, EVENTS
 from contracts.webhooks import WebhookPayload
@@ -34,10 +35,8 @@ def document() -> Json:
             "receiver": _server("https", "example.com", "The host of a job's callback_url."),
         },
         "channels": {
-            "jobEvents": _events_channel("blog.events.{job_id}.{type}", {}),
-            "tenantEvents": _events_channel(
-                "blog.tenant.{tenant}.events.{job_id}.{type}", {"tenant": "Whose jobs."}
-            ),
+            "jobEvents": _events_channel(subjects.EVENT_ADDRESS, {}),
+            "tenantEvents": _events_channel(subjects.TENANT_EVENT_ADDRESS, {"tenant": "Whose jobs."}),
             "webhook": {
                 "address": None,
                 "title": "The job's callback_url",
@@ -123,18 +122,23 @@ def _webhook_message() -> Json:
 
 
 def _schemas() -> Json:
-    kinds = (*get_args(Event), WebhookPayload)
-    _, components = msgspec.json.schema_components(
-        kinds, schema_hook=_any, ref_template="#/components/schemas/{name}"
-    )
+    kinds = (*get_args(Event), _without_raw(WebhookPayload))
+    _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return components
 
 
-def _any(kind: type) -> Json:
-    """Return the schema of what msgspec has none for: JSON that is passed on as it came."""
-    if kind is msgspec.Raw:
-        return {}
-    raise NotImplementedError
+def _without_raw(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return a type with any JSON in place of what is passed on as it came: msgspec makes no schema of that."""
+    fields: list[Any] = [_any(field) for field in msgspec.structs.fields(kind)]
+    return msgspec.defstruct(kind.__name__, fields, namespace={"__doc__": kind.__doc__}, kw_only=True)
+
+
+def _any(field: msgspec.structs.FieldInfo) -> tuple[Any, ...]:
+    raw = field.type is msgspec.Raw
+    kind = Any if raw else field.type
+    if field.required:
+        return field.name, kind
+    return field.name, kind, None if raw else msgspec.field(default=field.default)
 
 
 def _first_line(kind: type) -> str:
