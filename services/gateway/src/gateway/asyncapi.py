@@ -35,8 +35,8 @@ def document() -> Json:
             "receiver": _server("https", "example.com", "The host of a job's callback_url."),
         },
         "channels": {
-            "jobEvents": _events_channel(subjects.EVENT_ADDRESS, {}),
-            "tenantEvents": _events_channel(subjects.TENANT_EVENT_ADDRESS, {"tenant": "Whose jobs."}),
+            "jobEvents": _events_channel(subjects.EVENTS, {}),
+            "tenantEvents": _events_channel(subjects.TENANT_EVENTS, {"tenant": "Whose jobs."}),
             "webhook": {
                 "address": None,
                 "title": "The job's callback_url",
@@ -61,11 +61,12 @@ def _server(protocol: str, host: str, description: str) -> Json:
     return {"host": host, "protocol": protocol, "description": description}
 
 
-def _events_channel(address: str, parameters: dict[str, str]) -> Json:
+def _events_channel(pattern: str, parameters: dict[str, str]) -> Json:
+    """Return a channel; its parameters stand in the order of the pattern's wildcards."""
     days = EVENTS.max_age_seconds / DAY
     described = {**parameters, "job_id": "Of the job, a UUID.", "type": "Of the event."}
     return {
-        "address": address,
+        "address": pattern.replace("*", "{}").format(*(f"{{{name}}}" for name in described)),
         "description": f"Kept for {days:.0f} days in a JetStream stream; its consumers begin where they like.",
         "servers": [{"$ref": "#/servers/nats"}],
         "parameters": {name: {"description": text} for name, text in described.items()},
