@@ -93,6 +93,7 @@ async def test_a_batch_and_the_events_of_all_jobs(door: Any, kind: Any) -> None:
                 if len(seen) == 2:
                     break
         assert set(seen) == {job["job_id"] for job in batch["jobs"]}
+        assert all(cursor.endswith(f".{job_id}.1") for job_id, cursor in seen.items())
         last = list(seen)[-1]
         async with asyncio.timeout(PATIENCE):
             async for each in client.stream_all(seen[last]):
