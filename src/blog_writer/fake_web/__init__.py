@@ -12,10 +12,19 @@ from threading import Thread
 from typing import NamedTuple
 
 from blog_writer.fake_web.documents import Document, documents, publishers
+from blog_writer.fake_web.hostile import HostileSite
 from blog_writer.fake_web.publisher import Publisher
 from blog_writer.fake_web.search import FakeSearch, Fault
 
-__all__ = ["Document", "FakeSearch", "FakeWeb", "Fault", "serve_fake_web"]
+__all__ = [
+    "Document",
+    "FakeSearch",
+    "FakeWeb",
+    "Fault",
+    "HostileSite",
+    "serve_fake_web",
+    "serve_hostile_site",
+]
 
 
 class FakeWeb(NamedTuple):
@@ -41,6 +50,19 @@ async def serve_fake_web(*, key: str = "fake-key") -> AsyncIterator[FakeWeb]:
             await asyncio.to_thread(server.shutdown)
             thread.join()
             server.server_close()
+
+
+@asynccontextmanager
+async def serve_hostile_site() -> AsyncIterator[HostileSite]:
+    """Serve the pages that give orders to machines, on 127.0.0.1."""
+    site = HostileSite()
+    thread = _started(site)
+    try:
+        yield site
+    finally:
+        await asyncio.to_thread(site.shutdown)
+        thread.join()
+        site.server_close()
 
 
 def _started(server: ThreadingHTTPServer) -> Thread:

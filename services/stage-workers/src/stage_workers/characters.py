@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and that carry words to machines all the same."""
+"""What in a page's texts is not for people: characters that nobody sees, encoded messages, markup in names."""
 
 import re
 
@@ -20,3 +20,18 @@ def seen(text: str) -> str:
 def readable(text: str) -> str:
     """Return ``text`` as a person reads it: what is not shown and what is no word is left out."""
     return _LONG_WORD.sub(" ", seen(text))
+
+
+_NO_NAME = re.compile(r"</?[a-z!]|\{\{|\]\(|://|\bwww\.", re.IGNORECASE)
+LONGEST_PERSON = 100
+"""Characters of a person's name, with all titles."""
+
+
+def name(text: str) -> str:
+    """Return a title or a name; empty when it holds markup or an address, which no title does."""
+    return "" if _NO_NAME.search(text) else text
+
+
+def person(text: str) -> str | None:
+    """Return a person's name, None when it is none."""
+    return name(text) or None if len(text) <= LONGEST_PERSON else None

@@ -22,7 +22,8 @@ from stage_workers.ports import Page
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _MOST_ENCODED = 50
-_MARKDOWN = re.compile(r"[\\*_`]+")
+_ESCAPE = re.compile(r"\\(?=[^\w\s]|_)")
+_EMPHASIS = re.compile(r"[*_`]+")
 _SPACE = re.compile(r"[^\S\n]+")
 _ADDRESS_BREAKS = re.compile(r"[-_+/=&?#.]+")
 
@@ -53,8 +54,8 @@ def addresses_machines(url: str) -> bool:
 
 
 def _is_plain_order(text: str) -> bool:
-    known = unicodedata.normalize("NFKC", text).casefold()
-    spoken = _SPACE.sub(" ", _MARKDOWN.sub("", known))
+    known = _ESCAPE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    spoken = _SPACE.sub(" ", _EMPHASIS.sub("", known))
     words, marks = _patterns()
     return bool(words.search(spoken) or marks.search(known))
 
