@@ -35,9 +35,12 @@ class FakeWeb(NamedTuple):
 
 
 @asynccontextmanager
-async def serve_fake_web(*, key: str = "fake-key") -> AsyncIterator[FakeWeb]:
-    """Serve on 127.0.0.1, on free ports. ``key`` is what the endpoint in Brave's format wants."""
-    sites = tuple(Publisher(name) for name in publishers())
+async def serve_fake_web(
+    *, key: str = "fake-key", languages: tuple[str, ...] = ("en",)
+) -> AsyncIterator[FakeWeb]:
+    """Serve on 127.0.0.1, on free ports. ``key`` is what the endpoint in Brave's format wants; there are pages in
+    ``languages`` en, de and fr."""
+    sites = tuple(Publisher(name) for name in publishers(languages))
     search = FakeSearch([page for site in sites for page in documents(site.name, site.url)], key)
     threads = [_started(server) for server in (search, *sites)]
     for site in sites:
