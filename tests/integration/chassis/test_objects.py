@@ -73,10 +73,6 @@ async def test_a_key_that_could_leave_the_store_is_refused(store: ObjectStore, k
         await store.delete_prefix(key)
 
 
-async def test_an_object_has_an_address(store: ObjectStore) -> None:
-    assert store.url("one/page.html").endswith("/one/page.html")
-
-
 @pytest.mark.parametrize("url", ["", "folder", "file://folder", "file:folder", "s3://", "ftp://host/folder"])
 def test_an_address_of_no_store_is_refused_by_the_name_of_its_variable(url: str) -> None:
     with pytest.raises(SettingsError, match="BLOG_WRITER_ARTICLE_STORE"):
