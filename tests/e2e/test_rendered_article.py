@@ -45,10 +45,11 @@ async def _without_sandbox(route: Route) -> None:
     await route.fulfill(response=response, headers=headers)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's path. Who has none is told how to get it; CI must have it."""
-    found = shutil.which("chromium")
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, browsers)), None)
     if found is None and os.environ.get("CI"):
         pytest.fail("CI must have Chromium: `make browser` installs it")
     return found or pytest.skip("there is no Chromium on this machine: `make browser` installs it")
