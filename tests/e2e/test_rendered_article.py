@@ -101,7 +101,7 @@ async def test_structured_data_parse_in_the_page(opened: Opened) -> None:
     assert [each["@type"] for each in described] == ["Article", "BreadcrumbList", "FAQPage"]
     assert described == json.loads(json.dumps(opened.result["json_ld"]))
     assert described[0]["headline"] == await opened.page.locator("h1").inner_text()
-    asked = [item["question"] for item in (*opened.result["faq_items"], *opened.result["paa_items"])]
+    asked = [item["question"] for item in (*opened.result["faq"], *opened.result["paa"])]
     assert [question["name"] for question in described[2]["mainEntity"]] == asked
 
 
@@ -118,7 +118,7 @@ async def test_the_page_breaks_no_rule_of_accessibility(opened: Opened) -> None:
 
 async def test_every_entry_of_the_contents_leads_to_its_heading(opened: Opened) -> None:
     entries = await opened.page.locator("nav a").all()
-    assert len(entries) == len(opened.result["toc"]) > 2
+    assert len(entries) == len(opened.result["table_of_contents"]) > 2
     for entry in entries:
         await entry.click()
         anchor = str(await entry.get_attribute("href"))
