@@ -19,6 +19,10 @@ ROOT = Path(__file__).parents[1]
 KEY = "service-role-key.of-a-test"
 STATUSES = {"23505": 409, "23503": 409, "42P01": 404, "42501": 403}
 """HTTP statuses of Postgres's errors, as PostgREST's documentation has them; others are 400."""
+PRIMARY_KEY = """
+SELECT string_agg(attname, ', ') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+WHERE indisprimary AND indrelid = $1::text::regclass
+"""
 
 Habit = Callable[[Any], Awaitable[None]]
 
@@ -79,12 +83,14 @@ class Postgrest:
     async def _insert(
         self, table: str, names: list[str], conflict: str | None, prefer: str, body: bytes
     ) -> tuple[int, dict[str, Any]]:
-        """Insert as PostgREST does: ``on_conflict`` counts only beside ``resolution=merge-duplicates``."""
+        """Insert as PostgREST does: ``on_conflict``, else the primary key, counts only beside
+        ``resolution=merge-duplicates``."""
         listed = ", ".join(names)
         clause = ""
         if "resolution=merge-duplicates" in prefer:
             changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
-            clause = f"ON CONFLICT ({conflict or 'job_id'}) DO UPDATE SET {changes}"
+            key = conflict or await self.database.fetchval(PRIMARY_KEY, table)
+            clause = f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
         statement = (
             f"INSERT INTO {table} ({listed}) SELECT {listed} FROM json_populate_record(NULL::{table}, $1) "  # noqa: S608
             f"{clause} RETURNING xmax = 0"

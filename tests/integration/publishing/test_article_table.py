@@ -72,6 +72,15 @@ async def test_a_second_attempt_writes_the_same_row_again(table: PostgrestTable,
     assert [each["headline"] for each in await postgrest.rows()] == ["Better chains", "Chains"]
 
 
+async def test_the_job_id_need_not_be_the_table_s_own_key(table: PostgrestTable, postgrest: Any) -> None:
+    await postgrest.database.execute(
+        "ALTER TABLE articles DROP CONSTRAINT articles_pkey, ADD COLUMN id serial PRIMARY KEY, ADD UNIQUE (job_id)"
+    )
+    await table.put(row())
+    await table.put(row(headline="Better chains"))
+    assert [each["headline"] for each in await postgrest.rows()] == ["Better chains"]
+
+
 async def test_a_row_that_was_written_before_the_answer_was_late_is_there_once(
     postgrest: Any, rest: Any
 ) -> None:

@@ -106,6 +106,7 @@ def test_headings_begin_with_one_and_leave_no_step_out(article):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert levels.count(3) == len(article.faq) + len(article.paa)
     assert all(heading.text_content().strip() for heading in tree.xpath("//h1 | //h2 | //h3"))
 
 
