@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from contracts.articles import DroppedClaim, Finding, Paragraph, RoundReport
+from contracts.articles import DroppedClaim, Paragraph, RoundReport
 from contracts.stages import (
     CitationsOutput,
     DraftInput,
@@ -11,7 +11,6 @@ from contracts.stages import (
     PublishInput,
     QualityOutput,
     ResearchOutput,
-    ReviewInput,
     ReviewOutput,
 )
 from stage_workers import markets
@@ -20,8 +19,8 @@ from stage_workers.assembly import assemble
 from stage_workers.scoring import score
 from stage_workers.scoring.material import gathered
 from stage_workers.site import facts
-from stage_workers.stages import draft, faq, publish, quality, review
-from stage_workers.tasks import AnswerQuestions, CompanyFacts, Questions, ReviseDraft, Revision, WriteDraft
+from stage_workers.stages import draft, faq, publish, quality
+from stage_workers.tasks import AnswerQuestions, CompanyFacts, Questions, WriteDraft
 
 
 def mixed(make):
@@ -64,21 +63,6 @@ def test_a_line_that_leads_into_a_block_stays_or_goes_with_it(make, dropped):
     article = assemble(msgspec.structs.replace(inp, citations=checked))
     blocks = [block for section in article.draft.sections for block in section.blocks]
     assert (lead in blocks) is not dropped
-
-
-@pytest.mark.parametrize(("known", "taken"), [(True, True), (False, False)])
-async def test_a_revision_is_not_refused_for_what_the_article_had_before(make, known, taken):
-    phrase = make.sentence("It is important to note that chains wear.")
-    revised = make.draft(intro=(phrase,), faq=(), paa=())
-    found = (Finding(code="stock_phrase", message="", critical=True),) if known else ()
-    before = QualityOutput(article=make.article(), score=90, passed=not known, parts=(), findings=found)
-    inp = ReviewInput(
-        request=make.request(review_prompts=("Say it.",)), company=make.company(), quality=before
-    )
-    model = ScriptedModel({ReviseDraft: Revision(draft=revised, changes=("said",))})
-    output = (await review.run(inp, FakeContext(model=model))).output
-    assert (output.changes == ("said",)) is taken
-    assert bool(output.notes) is not taken
 
 
 def accountable(parts):

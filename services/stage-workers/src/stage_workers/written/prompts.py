@@ -17,7 +17,10 @@ from stage_workers.tasks import (
     AnswerQuestions,
     PageText,
     ProfileCompany,
-    ReviseDraft,
+    ReviseOpening,
+    RevisePassage,
+    ReviseQuestions,
+    ReviseSection,
     SelectQuotes,
     Task,
     WriteBrief,
@@ -90,10 +93,11 @@ def _(task: AnswerQuestions) -> Prompt:
     return _prompt("answer_questions", _request(task.request), _draft(task.draft), *sources)
 
 
-@prompt.register
-def _(task: ReviseDraft) -> Prompt:
-    wishes = _data("review_prompts", task.prompts)
-    return _prompt("revise_draft", _request(task.request), wishes, _draft(task.draft))
+@prompt.register(ReviseOpening | ReviseSection | ReviseQuestions)
+def _(task: RevisePassage) -> Prompt:
+    wishes, passage = _data("review_prompts", task.prompts), _data("passage", task.passage)
+    sources = _fitting(map(material.source, task.sources))
+    return _prompt("revise_passage", _request(task.request), wishes, passage, *sources)
 
 
 def research(
