@@ -92,13 +92,16 @@ def test_a_rare_keyword_is_named_above_sections(make, keyword):
 def test_a_frequent_keyword_costs_only_what_can_be_spared_and_nothing_in_vain(make):
     task = make.write_draft("chain", make.bicycle_pages())
     draft = compose(task, "extractive")
-    assert share(make, draft, "chain") > 1.5
-    assert balanced(draft, "chain", "en", task.sources) == draft
+    assert share(make, draft, "chain") <= 1.5
+    lines = tuple(Sentence(text=f"Chain {n} is a chain.", source_ids=("s1",)) for n in range(60))
+    hopeless = msgspec.structs.replace(draft, intro=lines)
+    assert share(make, hopeless, "chain") > 1.5
+    assert balanced(hopeless, "chain", "en", task.sources) == hopeless
     oily = tuple(Sentence(text=f"Oil number {n} is an oil for links.", source_ids=("s1",)) for n in range(6))
     dense = msgspec.structs.replace(draft, takeaways=(*draft.takeaways, *oily))
     assert share(make, dense, "oil") > 1.5
     rarer = balanced(dense, "oil", "en", task.sources)
-    assert 1.3 < share(make, rarer, "oil") <= 1.5
+    assert 1.2 < share(make, rarer, "oil") <= 1.5  # in a short article a line weighs a fifth of a percent
     assert len(rarer.sections) >= 4
     assert len(rarer.takeaways) > 0
 
