@@ -34,6 +34,8 @@ _LONGEST_QUERY = 300
 
 Search = Callable[[str], Awaitable[tuple[Hit, ...]]]
 Quotes = Callable[[Page], Awaitable[SelectedQuotes]]
+Trusts = Callable[[str], bool]
+"""Whether an address is an authority's in the readers' country."""
 
 
 class WebSearch(msgspec.Struct, frozen=True):
@@ -62,13 +64,20 @@ class Research:
     """One run of the tools: what was asked, found and read."""
 
     def __init__(
-        self, inp: ResearchInput, ctx: StageContext, search: Search, quotes: Quotes, fewest: int
+        self,
+        inp: ResearchInput,
+        ctx: StageContext,
+        search: Search,
+        quotes: Quotes,
+        fewest: int,
+        trusts: Trusts,
     ) -> None:
         self._inp = inp
         self._ctx = ctx
         self._search = search
         self._quotes = quotes
         self._fewest = fewest
+        self._trusts = trusts
         self._searching = asyncio.Lock()
         """Searches go one after the other: engines limit their rate, and a crash repeats one at most."""
         self._reminders = 0
@@ -97,7 +106,10 @@ class Research:
     def _functions(self) -> dict[str, Function]:
         return {
             "web_search": Function(
-                "Search the web. Returns addresses and titles, best first.", WebSearch, self._web_search
+                "Search the web. Returns addresses and titles, best first, and which of them are the authorities to "
+                "prefer.",
+                WebSearch,
+                self._web_search,
             ),
             "read_page": Function(
                 "Read a page that a search or company_pages named. Returns passages that can be quoted.",
@@ -130,7 +142,9 @@ class Research:
             return {"error": f"the search failed: {problem.code}"}
         self._allowed |= {addresses.without_fragment(hit.url) for hit in hits}
         titles = [f"{hit.url} {clip(' '.join(hit.title.split()), _TITLE)}" for hit in hits]
-        return {"results": material.texts("results", titles)}
+        results = {"results": material.texts("results", titles)}
+        trusted = [hit.url for hit in hits if self._trusts(hit.url)]
+        return results | ({"authorities": material.texts("authorities", trusted)} if trusted else {})
 
     async def _read_page(self, asked: ReadPage) -> dict[str, Any]:
         url = addresses.without_fragment(asked.url.strip())
