@@ -81,6 +81,7 @@ class Research:
         self._searching = asyncio.Lock()
         """Searches go one after the other: engines limit their rate, and a crash repeats one at most."""
         self._reminders = 0
+        self._still_asking = False
         self._asked: dict[str, int] = {}
         self._read: dict[str, dict[str, Any]] = {}
         self._allowed = {page.url for page in inp.company.pages} | set(inp.request.source_urls)
@@ -92,14 +93,16 @@ class Research:
         asked = prompts.research(self._inp.request, self._inp.company, self._inp.brief, numbers)
         conversation = Conversation(system=asked.system, turns=(UserTurn(text=asked.text),))
         calls = await run(self._complete(model), conversation, self._functions(), LIMITS, self._go_on)
-        notes = (f"the model's research was ended after {calls} tool calls",) if calls >= LIMITS.calls else ()
+        notes = (f"the model's research was ended after {calls} tool calls",) if self._still_asking else ()
         read = (url for url, result in self._read.items() if "error" not in result)
         return Found(queries=tuple(self._asked), pages=tuple(read), notes=notes)
 
     def _complete(self, model: ToolUser) -> Callable[[Conversation], Awaitable[Reply]]:
         async def complete(conversation: Conversation) -> Reply:
             name = key("converse", codec.encode(conversation).decode())
-            return await self._ctx.checkpoint(name, Reply, lambda: model.converse(conversation))
+            reply = await self._ctx.checkpoint(name, Reply, lambda: model.converse(conversation))
+            self._still_asking = bool(reply.calls)
+            return reply
 
         return complete
 

@@ -82,6 +82,19 @@ async def test_authorities_of_the_readers_country_are_sources_one_can_hold_to_it
     assert accountable((await quality.run(inp, FakeContext())).output.parts) == 3
 
 
+async def test_a_model_that_writes_in_another_language_is_refused_and_told(make):
+    dutch = make.sentence(
+        "Het is van belang dat de ketting van een fiets elke week wordt schoongemaakt, want anders slijten de "
+        "tandwielen veel te snel en dan moet je ook die nog vervangen, wat een stuk duurder is dan een nieuwe ketting."
+    )
+    written = make.draft(intro=(dutch,), direct_answer=(dutch,))
+    outcome = await quality.run(make.quality_input(draft=written), FakeContext())
+    assert not outcome.verdict.passed
+    (found,) = (finding for finding in outcome.verdict.findings if finding.code == "wrong_language")
+    assert (found.critical, found.where) == (True, "opening")
+    assert "this is in nl, the article was asked for in en" in found.message
+
+
 async def test_the_verdict_tells_what_the_round_did_otherwise_within_bounds(make):
     told = tuple(f"change {number} " + "x" * 300 for number in range(20))
     outcome = await quality.run(make.quality_input(draft=make.draft(changes=told)), FakeContext())
