@@ -8,13 +8,11 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from contracts.articles import Draft, Sentence
-from stage_workers.article_text import draft_claims, items_without, without
+from contracts.articles import Sentence
+from stage_workers.article_text import items_without, without
 from stage_workers.tasks import (
     AnswerQuestions,
     Questions,
-    ReviseDraft,
-    Revision,
     SelectedQuotes,
     SelectQuotes,
     Task,
@@ -64,8 +62,6 @@ def _known_sources(task: Task[Any]) -> frozenset[str] | None:
     match task:
         case WriteDraft() | AnswerQuestions():
             return frozenset(source.source_id for source in task.sources)
-        case ReviseDraft():  # a revision may not cite what the draft did not
-            return frozenset(each for claim in draft_claims(task.draft) for each in claim.source_ids)
         case _:
             return None
 
@@ -93,8 +89,6 @@ def _settled(task: Task[Any], result: Any) -> Any:
             return Questions(
                 faq=items_without(result.faq, _is_backed), paa=items_without(result.paa, _is_backed)
             )
-        case ReviseDraft():
-            return _revised(result, task.draft)
         case _:
             return result
 
@@ -107,8 +101,3 @@ def _on_the_page(result: SelectedQuotes, task: SelectQuotes) -> SelectedQuotes:
     """Keep quotes that stand on the page word for word."""
     real = [quote for quote in dict.fromkeys(result.quotes) if quote and contains(task.page.text, quote)]
     return SelectedQuotes(quotes=tuple(real[: task.limit]))
-
-
-def _revised(revision: Revision, before: Draft) -> Revision:
-    draft = msgspec.structs.replace(without(revision.draft, _is_backed), generator=before.generator)
-    return msgspec.structs.replace(revision, draft=draft)
