@@ -37,7 +37,7 @@ async def write_demo_article(keyword: str, out: Path, console: Console, *, fake_
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="blog-writer-demo-"))
         site = await stack.enter_async_context(serve_sample_site())
-        environment = _environment(folder)
+        environment = undisturbed(folder)
         if fake_model:
             provider = await stack.enter_async_context(serve_fake_model(key=FAKE_KEY, flawed_first=True))
             web = await stack.enter_async_context(serve_fake_web())
@@ -64,9 +64,9 @@ def _fake_web_settings(url: str) -> dict[str, str]:
     return {"BLOG_WRITER_SEARCH": "searxng", "BLOG_WRITER_SEARCH_URL": url}
 
 
-def _environment(folder: str) -> dict[str, str]:
-    """Return the user's environment without what would point the demo at other servers or data, with leave to read
-    the sample site, which is on this machine. A key that lies about for other programs makes it cost nothing."""
+def undisturbed(folder: str) -> dict[str, str]:
+    """Return the user's environment without what would point a system of its own at other servers or data, and with leave to
+    read the sample site, which is on this machine. A key that lies about for other programs makes it cost nothing."""
     elsewhere = {
         "DATABASE_URL",
         "NATS_URL",

@@ -21,6 +21,7 @@ from stage_workers.errors import FetchFailed, Permanent, Transient
 from stage_workers.ports import Hit, Page, StageContext, ToolUser
 from stage_workers.reading import key, read_page
 from stage_workers.site import addresses
+from stage_workers.site.injection import is_order
 from stage_workers.tasks import SelectedQuotes
 from stage_workers.tool_loop import Function, Limits, run
 from stage_workers.wording import clip
@@ -144,7 +145,11 @@ class Research:
                 raise
             return {"error": f"the search failed: {problem.code}"}
         self._allowed |= {addresses.without_fragment(hit.url) for hit in hits}
-        titles = [f"{hit.url} {clip(' '.join(hit.title.split()), _TITLE)}" for hit in hits]
+        titles = [
+            f"{hit.url} {clip(' '.join(hit.title.split()), _TITLE)}"
+            for hit in hits
+            if not is_order(hit.title)
+        ]
         results = {"results": material.texts("results", titles)}
         trusted = [hit.url for hit in hits if self._trusts(hit.url)]
         return results | ({"authorities": material.texts("authorities", trusted)} if trusted else {})

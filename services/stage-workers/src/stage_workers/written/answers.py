@@ -8,8 +8,9 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from contracts.articles import Sentence
-from stage_workers.article_text import items_without, without
+from contracts.articles import Draft, Sentence
+from stage_workers.article_text import draft_claims, items_without, without
+from stage_workers.links_in_text import hosts, without_foreign
 from stage_workers.tasks import (
     AnswerQuestions,
     Questions,
@@ -53,6 +54,7 @@ def read(text: str, task: Task[T], generator: str) -> T:
     known = _known_sources(task)
     if known is not None:
         fields = _citing(fields, known)
+        fields = _leading_nowhere(fields, _known_hosts(task))
     whole = {**fields, **given(task, generator)}
     return cast("T", _settled(task, msgspec.convert(whole, task.RESULT)))
 
@@ -76,6 +78,29 @@ def _citing(value: Any, known: frozenset[str]) -> Any:
     if isinstance(fields.get("source_ids"), list):
         fields["source_ids"] = [each for each in fields["source_ids"] if each in known]
     return fields
+
+
+def _known_hosts(task: Task[Any]) -> frozenset[str]:
+    """Return the hosts that an answer may name: those of its sources, of the client's request, and of the draft."""
+    match task:
+        case WriteDraft() | AnswerQuestions():
+            given = [task.request, [source.url for source in task.sources]]
+        case ReviseDraft():
+            given = [task.request, task.prompts, task.draft]
+        case _:
+            given = []
+    return hosts(msgspec.json.encode(given).decode())
+
+
+def _leading_nowhere(value: Any, known: frozenset[str]) -> Any:
+    """Leave out images, links and addresses on other hosts, at any depth."""
+    if isinstance(value, str):
+        return without_foreign(value, known)
+    if isinstance(value, list):
+        return [_leading_nowhere(each, known) for each in value]
+    if isinstance(value, dict):
+        return {name: _leading_nowhere(each, known) for name, each in value.items()}
+    return value
 
 
 def _settled(task: Task[Any], result: Any) -> Any:
