@@ -29,6 +29,8 @@ log = logs.get_logger(__name__)
 QUEUE = "notifier"
 TRIALS_AT_ONCE = 16
 """Addresses that are tried at the same time, in this process; more are told that it is busy."""
+TRIAL_SECONDS = 15.0
+"""For one of them, however long a webhook may take: somebody waits for the answer."""
 
 
 class Requests:
@@ -46,7 +48,7 @@ class Requests:
         self._store = store
         self._client = client
         self._keys = keys
-        self._timeout = timeout_seconds
+        self._timeout = min(timeout_seconds, TRIAL_SECONDS)
         self._wake = wake
         self._clock = clock
         self._trials = 0
