@@ -67,6 +67,16 @@ def test_what_was_on_its_way_when_it_opened_opens_it_no_further() -> None:
     assert (late.trips, late.open_until) == (endpoint.trips, endpoint.open_until)
 
 
+def test_nobody_waits_any_more_for_a_probe_that_opened_nothing() -> None:
+    paused = failed(Endpoint(), "http_429")
+    now = NOW + seconds(8)
+    outcome = Outcome(reason="http_500", status_code=500)
+    assert after_failure(paused, outcome, 7, now, now, 30, probe=True).open_until is None
+    assert after_failure(paused, outcome, 7, now, now, 30).open_until == paused.open_until
+    tripped = after_failure(often(THRESHOLD), outcome, 7, now, now, 30, probe=True)
+    assert tripped.open_until == now + seconds(60)
+
+
 @pytest.mark.parametrize("reason", ["http_429", "http_503"])
 def test_a_receiver_that_asks_for_a_pause_gets_it_and_counts_as_no_failure(reason: str) -> None:
     endpoint = failed(Endpoint(), reason)

@@ -43,10 +43,13 @@ def after_failure(
     started_at: datetime,
     now: datetime,
     open_seconds: float,
+    *,
+    probe: bool = False,
 ) -> Endpoint:
     """Return what is known of an endpoint after an attempt that began at ``started_at`` and was not taken.
 
     ``pause`` is what a receiver that throttles is left alone for, ``open_seconds`` how long the breaker opens first.
+    A ``probe`` is an attempt that the others waited for: unless the breaker opens again, they need not wait any more.
     """
     if outcome.reason in PERMANENT or outcome.reason == "internal_error":
         return endpoint  # nothing was heard of it
@@ -60,7 +63,9 @@ def after_failure(
         return _open(known, now, pause)
     if not is_failure_of_all(outcome):
         return _answers(known)
-    return _counted(known, started_at, now, open_seconds)
+    counted = _counted(known, started_at, now, open_seconds)
+    waits = counted.open_until is not None and counted.open_until != endpoint.open_until
+    return msgspec.structs.replace(counted, open_until=None) if probe and not waits else counted
 
 
 def is_failure_of_all(outcome: Outcome) -> bool:

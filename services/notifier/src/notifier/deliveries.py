@@ -38,6 +38,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them that do not count, since the receiver asked for a pause."""
     claimed_until: datetime
     """Ours until then; also tells our claim from a later one."""
+    probe: bool = False
+    """Whether the others to its endpoint wait for how it goes."""
 
     @property
     def message_id(self) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import timedelta
 
 import httpx
+import msgspec
 import prometheus_client
 
 from chassis import logs
@@ -76,11 +77,14 @@ class Sender:
         flying = [(delivery.endpoint, delivery.host) for delivery in self._in_flight.values()]
         chosen = choose(candidates, flying, lambda endpoint: self._rates.left(endpoint, now), self._caps)
         # Twice the timeout leaves time for the record; after a crash another sender waits that long.
-        if probes := {each.endpoint for each in chosen if each.probe}:
-            ours = await self._store.begin_probes(sorted(probes), self._claim_seconds)
-            chosen = [each for each in chosen if not each.probe or each.endpoint in ours]
-        ids = [each.id for each in chosen]
-        return await self._store.claim(ids, self._claim_seconds) if ids else []
+        probes = {each.endpoint for each in chosen if each.probe}
+        if probes:
+            probes = await self._store.begin_probes(sorted(probes), self._claim_seconds)
+            chosen = [each for each in chosen if not each.probe or each.endpoint in probes]
+        if not chosen:
+            return []
+        claimed = await self._store.claim([each.id for each in chosen], self._claim_seconds)
+        return [msgspec.structs.replace(each, probe=each.endpoint in probes) for each in claimed]
 
     def _full_hosts(self) -> list[str]:
         hosts = Counter(delivery.host for delivery in self._in_flight.values())
@@ -143,7 +147,9 @@ class Sender:
         rest = pause(delivery.throttles, retry_after(outcome.retry_after, now))
         after = endpoint
         if outcome.reason != "delivered":
-            after = after_failure(endpoint, outcome, rest, attempt.started_at, now, self._open_seconds)
+            after = after_failure(
+                endpoint, outcome, rest, attempt.started_at, now, self._open_seconds, probe=delivery.probe
+            )
         if after.disabled_at is not None and endpoint.disabled_at is None:
             DISABLED.labels(after.disabled_reason).inc()
             log.error("webhook_endpoint_disabled", job_id=delivery.job_id, reason=after.disabled_reason)
