@@ -44,7 +44,9 @@ run_simple("127.0.0.1", int(sys.argv[1]), app)
 def example(name: str) -> str:
     """Return the code under a heading."""
     found = re.search(
-        rf"^### {name}\n+```\w+\n(.*?)^```$", (ROOT / "docs/webhooks.md").read_text(), re.MULTILINE | re.DOTALL
+        rf"^### {name}\n+```\w+\n(.*?)^```$",
+        (ROOT / "docs/webhooks.md").read_text(),
+        re.MULTILINE | re.DOTALL,
     )
     assert found is not None
     return found[1]
