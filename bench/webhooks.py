@@ -139,6 +139,7 @@ async def _tell(js: JetStreamContext, jobs: Sequence[JobId]) -> dict[JobId, floa
 
 
 async def _drained(receiver: Receiver, healthy: set[JobId]) -> None:
+    print(f"{len(healthy - receiver.reached.keys())} of {len(healthy)} are still to come", flush=True)
     async with asyncio.timeout(DRAIN_SECONDS):
         while not healthy <= receiver.reached.keys():  # noqa: ASYNC110  thousands of small steps
             await asyncio.sleep(0.1)

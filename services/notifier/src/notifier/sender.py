@@ -64,14 +64,15 @@ class Sender:
     async def fill(self) -> None:
         """Start as many due attempts as there is room for, and set the alarm for what falls due next."""
         while len(self._in_flight) < self._caps.in_all:
-            claimed = await self._claim()
-            if not claimed:
-                break
+            claimed, more = await self._claim()
             for delivery in claimed:
                 self._start(delivery)
+            if not claimed or not more:
+                break
         await self._set_alarm()
 
-    async def _claim(self) -> list[Delivery]:
+    async def _claim(self) -> tuple[list[Delivery], bool]:
+        """Take what may be sent now; also say whether there may be more of it."""
         now = time.monotonic()
         candidates = await self._store.candidates(self._full_hosts(), self._full_endpoints(now), CANDIDATES)
         flying = [(delivery.endpoint, delivery.host) for delivery in self._in_flight.values()]
@@ -82,9 +83,10 @@ class Sender:
             probes = await self._store.begin_probes(sorted(probes), self._claim_seconds)
             chosen = [each for each in chosen if not each.probe or each.endpoint in probes]
         if not chosen:
-            return []
+            return [], False
         claimed = await self._store.claim([each.id for each in chosen], self._claim_seconds)
-        return [msgspec.structs.replace(each, probe=each.endpoint in probes) for each in claimed]
+        ours = [msgspec.structs.replace(each, probe=each.endpoint in probes) for each in claimed]
+        return ours, len(candidates) == CANDIDATES
 
     def _full_hosts(self) -> list[str]:
         hosts = Counter(delivery.host for delivery in self._in_flight.values())
