@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -34,8 +34,6 @@ log = logs.get_logger(__name__)
 
 SERVICE = "notifier"
 CONSUMER, STEPS = EVENTS.consumers
-ENDS_AT_ONCE = 8
-"""Ends noted at the same time: one by one, each would wait for the disk alone."""
 STEPS_AT_ONCE = 200
 """Events that end no job, looked at together."""
 FETCH_SECONDS = 1.0
@@ -67,12 +65,11 @@ def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: C
         stream=JStream(EVENTS.name, declare=False),
         config=ConsumerConfig(filter_subjects=list(CONSUMER.filters)),
         pull_sub=PullSub(timeout=FETCH_SECONDS),
-        max_workers=ENDS_AT_ONCE,
         ack_policy=AckPolicy.MANUAL,
         decoder=_undecoded,
     )
     subscriber(on_ended)
-    return cast("PullStreamSubscriber", subscriber)  # a concurrent one
+    return subscriber
 
 
 async def consume_steps(js: JetStreamContext, intake: Intake, publisher: Publisher, clock: Clock) -> None:
