@@ -9,12 +9,15 @@ import sys
 import uuid
 from collections import Counter
 
+import pytest
+
 from notifier.sender import PER_HOST
 
 WEBHOOKS, ENDPOINTS, KILLS = 1000, 20, 4
 BETWEEN_KILLS = 200
 
 
+@pytest.mark.timeout(300)
 async def test_kills_lose_nothing_and_repeat_only_what_was_on_its_way(settings, jobs, sink, until) -> None:
     await _due(jobs, sink.url)
     for number in range(KILLS):
