@@ -52,6 +52,9 @@ screenshot: setup browser ## open a fresh sample article in Chromium and write d
 	$(BIN)/python -m blog_writer demo --out out/screenshot
 	$(BIN)/python scripts/screenshot.py out/screenshot/article.html docs/article.png
 
+eval: setup ## write ten articles from a made-up web and print how good they are; ARGS="--write docs/quality.md --out FOLDER"
+	$(BIN)/python -m blog_writer.evaluation $(ARGS)
+
 bench: setup ## ratios against raw baselines measured in the same run
 	$(BIN)/python -m bench
 
@@ -63,4 +66,4 @@ CHAOS_SEED ?= 1
 chaos: setup ## inject faults for CHAOS_MINUTES (3) with each seed of CHAOS_SEED, and prove that nothing is lost
 	$(BIN)/python -m chaos --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED) --report docs/chaos.md
 
-.PHONY: browser screenshot chaos-minute help setup lock demo up fmt check test bench bench-peers chaos
+.PHONY: browser screenshot chaos-minute help setup lock demo up fmt check test eval bench bench-peers chaos

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import socket
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 
 from blog_writer.embedded.nats import NatsServer
 from blog_writer.embedded.postgres import PostgresServer
+
+os.environ.pop("GOOGLE_API_KEY", None)  # it would choose the writer of every worker that a test starts
 
 
 @pytest.fixture(scope="session")

@@ -34,8 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Stages at once in this process. With fewer than the stages that it serves, these take turns to ask for work."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20
     """Time for running stages to end when the worker is stopped."""
-    language_model: Literal["extractive", "gemini", "openai-compatible"] = "extractive"
-    """Who writes."""
+    language_model: Literal["extractive", "gemini", "openai-compatible"] | None = None
+    """Who writes; see :attr:`writer` for when none is named."""
     model: str = ""
     """The model's name; gemini-2.5-flash with gemini."""
     image_model: str = ""
@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model_key: str = ""
     """Key of the model's provider."""
     google_api_key: str = ""
-    """Key for gemini when no other is given."""
+    """Key for gemini when no other is given; gemini writes when it is set and no writer is named."""
     model_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 180
     """Time for one answer of the model."""
     search: Literal["site", "searxng", "brave"] = "site"
@@ -72,6 +72,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 
+    @property
+    def writer(self) -> Literal["extractive", "gemini", "openai-compatible"]:
+        """Who writes: the one that is named, else gemini if Google's own variable holds a key, else nobody's model."""
+        return self.language_model or ("gemini" if self.google_api_key else "extractive")
+
     def __post_init__(self) -> None:
         """Raise SettingsError when the chosen model, search engine or article table needs what is not given."""
         problems = [*missing(self), *missing_for_search(self), *missing_for_rows(self)]
@@ -81,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def missing(settings: Settings) -> list[str]:
     """Return what the chosen models need and is not set, a line for each variable."""
-    chosen = settings.language_model
+    chosen = settings.writer
     has_key = bool(settings.model_key or settings.google_api_key)
     found = []
     if chosen == "gemini" and not has_key:

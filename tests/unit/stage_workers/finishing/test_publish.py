@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from contracts.articles import ArticleResult, DroppedClaim
+from contracts.articles import ArticleResult, DroppedClaim, QualityReport, Revision
 from contracts.stages import CitationsOutput, ImagesOutput, PublishInput, QualityOutput, ReviewOutput
 from stage_workers.adapters.fakes import STARTED_AT, FakeContext, MemoryArticles, MemoryTable
 from stage_workers.errors import Permanent, Transient
@@ -186,6 +186,19 @@ async def test_the_article_is_the_reviewed_one(make):
         True,
     )
     assert "shorter" in result.notes
+
+
+async def test_the_result_shows_what_the_review_changed_and_how_the_reviewed_article_scores(make):
+    revision = Revision(passage="opening", diff="-# Old\n+# New", changes=("shorter",))
+    report = QualityReport(passed=False, score=71.5)
+    reviewed = ReviewOutput(
+        article=make.article(), changes=revision.changes, revisions=(revision,), quality=report
+    )
+    result = (await published(make, review=reviewed)).output
+    assert result.revisions == (revision,)
+    assert result.aeo_score == result.quality_report.score == 71.5
+    assert result.quality_passed is False
+    assert result.notes == ("shorter",)
 
 
 async def test_what_a_reader_of_the_result_should_know_is_noted_once(make):

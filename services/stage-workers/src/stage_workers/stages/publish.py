@@ -74,7 +74,7 @@ def _edition(inp: PublishInput, ctx: StageContext) -> Edition:
 
 
 def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> ArticleResult:
-    article, request, quality = inp.review.article, inp.request, inp.quality
+    article, request, quality = inp.review.article, inp.request, _report(inp)
     hero = next((image for image in article.images if image.role == "hero"), None)
     return ArticleResult(
         success=True,
@@ -109,9 +109,8 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
         company_url=inp.company.url,
         author=article.author,
         quality_passed=quality.passed,
-        quality_report=QualityReport(
-            passed=quality.passed, score=quality.score, parts=quality.parts, rounds=history(inp.rounds)
-        ),
+        quality_report=quality,
+        revisions=inp.review.revisions,
         similarity_score=inp.review.similarity_score,
         similar_to=inp.review.similar_to,
         is_potential_duplicate=inp.review.is_potential_duplicate,
@@ -120,6 +119,13 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
         client_info=request.client_info,
         notes=_notes(inp),
     )
+
+
+def _report(inp: PublishInput) -> QualityReport:
+    """Return the gate's word on the article as it is printed, and on the rounds before it."""
+    said = inp.quality
+    last = inp.review.quality or QualityReport(passed=said.passed, score=said.score, parts=said.parts)
+    return msgspec.structs.replace(last, rounds=history(inp.rounds))
 
 
 def _notes(inp: PublishInput) -> tuple[str, ...]:
