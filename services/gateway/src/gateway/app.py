@@ -58,7 +58,7 @@ def create_app(
         "settings": settings,
         "store": store,
         "sender": sender,
-        "intake": Intake(store, sender, clock),
+        "intake": Intake(store, sender, clock, settings.max_cost_usd),
         "waiting": Waiting(store, feed, clock),
         "objects": objects,
         "clock": clock,
