@@ -118,7 +118,7 @@ async def retry_job(
     tenant: NamedDependency[str],
     sender: NamedDependency[Sender],
     clock: NamedDependency[Clock],
-    data: JSONBody[RetryRequest] | None = None,
+    data: JSONBody[RetryRequest | None] = None,
 ) -> Acknowledged:
     """Go on with a failed job from the stage that failed; what is done is not done again, nor paid for again.
 
