@@ -22,6 +22,7 @@ from contracts.articles import (
     QuestionAnswer,
     Quote,
     ReplacedSource,
+    Revision,
     RoundReport,
     ScorePart,
     Section,
@@ -60,6 +61,8 @@ REQUEST = ArticleRequest(
     language="de-AT",
     country="AT",
     callback_url="https://your-app.example/webhook",
+    callback_events=("completed", "started"),
+    webhook_payload="thin",
     priority=1,
     max_duration_minutes=45,
     max_cost_usd=2.5,
@@ -223,9 +226,16 @@ ARTICLE = Article(
     author=PERSON,
 )
 QUALITY = QualityOutput(article=ARTICLE, score=81.5, passed=True, parts=(SCORE,), findings=(FINDING,))
+REVISION = Revision(
+    passage="When to call",
+    diff="--- When to call (before)\n+++ When to call (after)\n@@ -1 +1 @@\n-## When to call\n+## Whom to call",
+    changes=("the heading was made a question",),
+)
 REVIEW = ReviewOutput(
     article=ARTICLE,
     changes=("a number was checked",),
+    revisions=(REVISION,),
+    quality=QualityReport(passed=True, score=82.5, parts=(SCORE,)),
     similarity_score=12.5,
     similar_to="solar-panels",
     is_potential_duplicate=True,
@@ -272,9 +282,11 @@ RESULT = ArticleResult(
     image_url=PICTURE.url,
     image_alt_text=PICTURE.alt,
     images=(PICTURE,),
-    toc=(ENTRY,),
-    faq_items=(QUESTION,),
-    paa_items=(OTHER_QUESTION,),
+    sections=DRAFT.sections,
+    key_takeaways=DRAFT.takeaways,
+    table_of_contents=(ENTRY,),
+    faq=(QUESTION,),
+    paa=(OTHER_QUESTION,),
     internal_links=(LINK,),
     json_ld=[{"@context": "https://schema.org", "@type": "Article", "headline": DRAFT.headline}],
     article_url=f"file:///data/articles/{JOB_ID}/article.html",
@@ -288,6 +300,7 @@ RESULT = ArticleResult(
     quality_report=QualityReport(
         passed=True, score=81.5, parts=(SCORE,), rounds=(REPORT,), notes=("one finding is left",)
     ),
+    revisions=(REVISION,),
     similarity_score=12.5,
     similar_to="solar-panels",
     fingerprint="00af" * 2,

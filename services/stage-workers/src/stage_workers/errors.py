@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chassis.errors import StoreRefused, StoreUnavailable
+
 
 class PortError(Exception):
     """Something outside the stage failed."""
@@ -33,6 +35,13 @@ class Unpaid(Exception):
         self.reason = reason
         self.passes = passes
         """Whether another attempt may be able to pay."""
+
+
+def of_the_store(error: StoreUnavailable) -> PortError:
+    """Return what a failure of the article store means for a stage."""
+    if isinstance(error, StoreRefused):
+        return Permanent("store_refused", str(error))
+    return Transient("store_unavailable", str(error))
 
 
 class FetchFailed(PortError):

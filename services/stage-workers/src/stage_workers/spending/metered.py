@@ -20,12 +20,11 @@ def metered(ports: Ports, purse: Purse, tariff: Tariff) -> Ports:
     model = ports.model
     if tariff.model and isinstance(model, WritingModel):
         model = WritingModel(MeteredChat(model.chat, purse, tariff))
-    return Ports(
+    return msgspec.structs.replace(
+        ports,
         model=model,
         images=MeteredImages(ports.images, purse, tariff) if tariff.images else ports.images,
         search=MeteredSearch(ports.search, purse, tariff) if tariff.search else ports.search,
-        fetcher=ports.fetcher,
-        store=ports.store,
     )
 
 
