@@ -119,6 +119,9 @@ def write(
             help="Where the signed webhook goes: https, and public unless BLOG_WRITER_ALLOW_PRIVATE_NETWORKS says more."
         ),
     ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="US dollars that model, searches and images may cost.")
+    ] = None,
     url: UrlOption = None,
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
@@ -131,6 +134,8 @@ def write(
         "priority": priority,
         "source_urls": source_url or [],
     } | ({"callback_url": callback_url} if callback_url else {})
+    if max_cost is not None:
+        request["max_cost_usd"] = max_cost
     gateway = client(url, data_dir)
     job_id = gateway.submit(request)["job_id"]
     console.print(f"job {job_id}")
@@ -213,9 +218,16 @@ def cancel(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT
 
 
 @app.command()
-def retry(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
+def retry(
+    job_id: str,
+    max_cost: Annotated[
+        float | None, typer.Option(help="US dollars that it may cost from now on, all runs together.")
+    ] = None,
+    url: UrlOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+) -> None:
     """Go on with a failed job from the stage that failed."""
-    console.print(client(url, data_dir).retry(job_id)["message"])
+    console.print(client(url, data_dir).retry(job_id, max_cost)["message"])
 
 
 @app.command()

@@ -41,9 +41,10 @@ class Client:
         """Cancel a job that has not ended."""
         return self._json("POST", f"/jobs/{job_id}/cancel")
 
-    def retry(self, job_id: str) -> Json:
-        """Go on with a failed job."""
-        return self._json("POST", f"/jobs/{job_id}/retry")
+    def retry(self, job_id: str, max_cost_usd: float | None = None) -> Json:
+        """Go on with a failed job, perhaps with another limit of what it may cost."""
+        body = {} if max_cost_usd is None else {"json": {"max_cost_usd": max_cost_usd}}
+        return self._json("POST", f"/jobs/{job_id}/retry", **body)
 
     def deliveries(self, job_id: str) -> list[Json]:
         """Return a job's webhooks with every attempt at them."""

@@ -66,7 +66,7 @@ def create_app(
         "settings": settings,
         "store": store,
         "sender": sender,
-        "intake": Intake(store, sender, clock, callbacks),
+        "intake": Intake(store, sender, clock, callbacks, settings.max_cost_usd),
         "callbacks": callbacks,
         "notifier": notifier,
         "waiting": Waiting(store, feed, clock),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from chassis import logs
 from chassis.clock import Clock
@@ -19,7 +19,15 @@ from contracts.ids import JobId, parse_job_id
 from contracts.jobs import TERMINAL_STATES
 from gateway.errors import Refusal
 from gateway.presenters import job_page, statistics
-from gateway.schemas import Acknowledged, Errors, FailedJob, JobPage, JobStatus, Statistics
+from gateway.schemas import (
+    Acknowledged,
+    Errors,
+    FailedJob,
+    JobPage,
+    JobStatus,
+    RetryRequest,
+    Statistics,
+)
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.submissions import Sender
@@ -113,8 +121,12 @@ async def retry_job(
     tenant: NamedDependency[str],
     sender: NamedDependency[Sender],
     clock: NamedDependency[Clock],
+    data: JSONBody[RetryRequest | None] = None,
 ) -> Acknowledged:
-    """Go on with a failed job from the stage that failed; what is done is not done again."""
+    """Go on with a failed job from the stage that failed; what is done is not done again, nor paid for again.
+
+    With ``max_cost_usd`` in the body, which may be left out, that is its limit from now on.
+    """
     number = checked_id(job_id)
     job = await waiting.job(tenant, number)
     if job.state != "failed":
@@ -124,7 +136,10 @@ async def retry_job(
         raise Refusal(
             409, "submission_refused", "the job never began; submit it anew", status_of_job=job.state
         )
-    command = RetryJob(job_id=number, tenant=tenant, requested_at=clock.now(), run=job.run)
+    limit = None if data is None else data.max_cost_usd
+    command = RetryJob(
+        job_id=number, tenant=tenant, requested_at=clock.now(), run=job.run, max_cost_usd=limit
+    )
     await sender.command(command, job.run)
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
 

@@ -113,7 +113,7 @@ def explain(message: str, key: str, source: str) -> Refusal:
     path = "" if key == "data" else key
     if source != "body":
         return Refusal(400, "invalid_parameter", f"{path}: {_plain(message)}", path)
-    if message in {"'data'", "data"} or (not path and message.startswith("Expected `object`")):
+    if message in {"'data'", "data"} or (not path and message.startswith("Expected `object")):
         return Refusal(400, "invalid_json", "the body must be a JSON object")
     for pattern, code, word in (
         (_MISSING, "missing_field", "is required"),

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from chassis.errors import SettingsError
+from contracts.jobs import MaxCost
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Port to listen on; 0 takes a free one."""
     max_concurrent: Annotated[int, msgspec.Meta(ge=1)] = 3
     """Slots, as the statistics show them."""
+    max_cost_usd: MaxCost | None = None
+    """What a job may cost that names no limit itself; no limit when not given."""
     job_cleanup_days: Annotated[float, msgspec.Meta(gt=0)] = 7
     """Days after which what was accepted may be forgotten."""
     allow_private_networks: tuple[str, ...] = ()

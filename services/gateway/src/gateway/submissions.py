@@ -90,12 +90,19 @@ class Intake:
     """Accepts requests: one commit for all that come at the same time, then their messages."""
 
     def __init__(
-        self, store: Store, sender: Sender, clock: Clock, callbacks: CallbackRules | None = None
+        self,
+        store: Store,
+        sender: Sender,
+        clock: Clock,
+        callbacks: CallbackRules | None = None,
+        max_cost_usd: float | None = None,
     ) -> None:
+        """Give jobs that name no limit of their own ``max_cost_usd``."""
         self._store = store
         self._sender = sender
         self._clock = clock
         self._callbacks = callbacks or CallbackRules()
+        self._max_cost_usd = max_cost_usd
         self._groups = Grouped(self._commit, LARGEST_GROUP)
 
     def check(self, request: ArticleRequest, prefix: str = "") -> None:
@@ -117,7 +124,7 @@ class Intake:
         """
         now = self._clock.now()
         jobs = tuple(
-            SubmitJob(job_id=job_id, tenant=tenant, request=request, submitted_at=now)
+            SubmitJob(job_id=job_id, tenant=tenant, request=self._limited(request), submitted_at=now)
             for job_id, request in zip(ids, requests, strict=True)
         )
         submission = Submission(tenant, jobs, claim)
@@ -127,6 +134,11 @@ class Intake:
         for job in jobs if outcome is None else ():
             log.info("job_accepted", job_id=job.job_id, keyword=job.request.primary_keyword)
         return outcome or codec.encode(answer), outcome is not None
+
+    def _limited(self, request: ArticleRequest) -> ArticleRequest:
+        if request.max_cost_usd is not None or self._max_cost_usd is None:
+            return request
+        return msgspec.structs.replace(request, max_cost_usd=self._max_cost_usd)
 
     async def _commit(self, group: Sequence[Submission]) -> list[Outcome]:
         """Commit a group; when the database refuses its data, one by one, so that only the culprit is refused."""

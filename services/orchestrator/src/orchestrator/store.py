@@ -30,12 +30,14 @@ from orchestrator.job import (
     Job,
     SaveOutput,
     SendStage,
+    SetLimit,
     StopStages,
     Transition,
 )
 from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
 from orchestrator.unstartable import given_up
+from orchestrator.usage import Spending
 from orchestrator.versions import Foreign, known, read_job
 from orchestrator.writes import of_kind, statements
 
@@ -243,16 +245,23 @@ class JobStore:
         reads = {
             (job_id, stage.value, number) for job_id, send in sends for stage, number in send.reads.items()
         }
+        limits = {str(job_id): limit.max_cost_usd for job_id, limit in of_kind(folded.effects, SetLimit)}
+        spent = {job_id: Spending(max_cost_usd=limit) for job_id, limit in limits.items()}
         asking = list({str(job_id) for job_id, _ in sends} - requests.keys())
         missing = columns(reads - outputs.keys()) or [[], [], []]
         if asking or missing[0]:
             for row in await self._fetch(connection, "material", asking, *missing):
                 job_id, stage, number, payload = row
-                if stage:
+                if stage == "spending":
+                    found = codec.decode(payload, Spending)
+                    spent[job_id] = msgspec.structs.replace(
+                        found, max_cost_usd=limits.get(job_id, found.max_cost_usd)
+                    )
+                elif stage:
                     outputs[job_id, stage, number] = _payload.decode(payload)
                 else:
                     requests[job_id] = payload
-        return Material(requests, outputs, await self._earlier(connection, folded.jobs, sends))
+        return Material(requests, outputs, await self._earlier(connection, folded.jobs, sends), spent)
 
     async def _earlier(
         self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]
