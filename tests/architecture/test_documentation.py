@@ -27,6 +27,7 @@ from contracts.events import Event, JobEvent
 from contracts.jobs import ArticleRequest
 from contracts.stages import StageId
 from gateway import problems
+from gateway.access import Access
 from gateway.app import create_app
 from gateway.feed import Feed
 from orchestrator.pipeline import PIPELINES, latest_version
@@ -102,7 +103,16 @@ def application() -> Litestar:
     settings = gateway.settings.Settings(database_url="", nats_url="", article_store="")
     nothing: Any = None
     clock = FrozenClock(datetime(2026, 1, 4, tzinfo=UTC))
-    return create_app(settings, nothing, nothing, Feed(), nothing, clock, lambda: "ok")
+    return create_app(
+        settings,
+        nothing,
+        nothing,
+        Feed(),
+        nothing,
+        clock,
+        lambda: "ok",
+        Access(nothing, clock, open_without_keys=True),
+    )
 
 
 def routes() -> set[str]:

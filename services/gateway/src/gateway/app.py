@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 
 from chassis.clock import Clock
 from chassis.objects import ObjectStore
-from contracts.ids import DEFAULT_TENANT
 from contracts.payloads import REQUEST_LIMIT
 from gateway import batches, events, jobs, operations, submissions
+from gateway.access import PUBLIC, Access, tenant_of
 from gateway.feed import Feed
 from gateway.operations import BrokerState
 from gateway.problems import handle
@@ -52,6 +52,7 @@ def create_app(
     objects: ObjectStore,
     clock: Clock,
     broker_state: BrokerState,
+    access: Access,
 ) -> Litestar:
     """Return the application with its dependencies."""
     provided: dict[str, Any] = {
@@ -62,13 +63,16 @@ def create_app(
         "waiting": Waiting(store, feed, clock),
         "objects": objects,
         "clock": clock,
-        "tenant": DEFAULT_TENANT,
         "broker_state": broker_state,
     }
     metrics = PrometheusConfig(app_name="blog_writer", prefix="blog_http", group_path=True)
     return Litestar(
-        route_handlers=[*ROUTES, PrometheusController],
-        dependencies={name: Provide(_giver(value), sync_to_thread=False) for name, value in provided.items()},
+        route_handlers=[*ROUTES, operations.Metrics],
+        guards=[access.guard],
+        dependencies={
+            "tenant": Provide(tenant_of, sync_to_thread=False),
+            **{name: Provide(_giver(value), sync_to_thread=False) for name, value in provided.items()},
+        },
         exception_handlers={Exception: handle},
         middleware=[metrics.middleware],
         request_max_body_size=REQUEST_LIMIT,
@@ -78,6 +82,7 @@ def create_app(
             version="1",
             description="Writes blog articles as durable, fire-and-forget jobs.",
             render_plugins=[ScalarRenderPlugin()],
+            openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC),
         ),
         logging_config=None,
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, ClassVar
 
 import msgspec
-
-from chassis.errors import SettingsError
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,16 +28,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days after which what was accepted may be forgotten."""
     db_path: str = ""
     """Shown as ``database_path`` in the statistics."""
-
-
-def check_host(host: str) -> None:
-    """Raise SettingsError unless ``host`` is this machine only: without access keys nobody else may come in."""
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise SettingsError(
-            f"BLOG_WRITER_HOST: {host!r} is not allowed: the API has no access keys, so it serves this machine only "
-            "(127.0.0.1); put a proxy that authenticates clients in front of it"
-        )
