@@ -27,7 +27,7 @@ from contracts.events import Event, JobEvent
 from contracts.jobs import ArticleRequest
 from contracts.stages import StageId
 from gateway import problems
-from gateway.access import Access
+from gateway.access import Access, Door
 from gateway.app import create_app
 from gateway.feed import Feed
 from orchestrator.pipeline import PIPELINES, latest_version
@@ -111,7 +111,7 @@ def application() -> Litestar:
         nothing,
         clock,
         lambda: "ok",
-        Access(nothing, clock, open_without_keys=True),
+        Access(nothing, nothing, nothing, clock, Door()),
     )
 
 
@@ -165,6 +165,8 @@ def strings(node: ast.AST, pattern: str = r"[a-z]+(_[a-z0-9]+)*") -> set[str]:
 def codes_of_the_api() -> set[str]:
     """Return every code a Refusal is made with; one that is a variable is any code-like string of its function."""
     codes = set(problems.CODES.values())
+    for call, _ in calls("services/gateway/src", {"unauthorised"}):
+        codes |= strings(call.args[0])
     for call, scope in calls("services/gateway/src", {"Refusal"}):
         status, code = call.args[0], call.args[1]
         if isinstance(code, ast.Constant):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -14,9 +15,10 @@ from litestar.plugins.prometheus import PrometheusConfig
 from chassis.clock import Clock
 from chassis.objects import ObjectStore
 from contracts.payloads import REQUEST_LIMIT
-from gateway import batches, events, jobs, operations, submissions
+from gateway import batches, browsing, events, jobs, operations, submissions
 from gateway.access import PUBLIC, Access, tenant_of
 from gateway.feed import Feed
+from gateway.headers import add_headers
 from gateway.operations import BrokerState
 from gateway.problems import handle
 from gateway.settings import Settings
@@ -36,6 +38,7 @@ ROUTES = (
     jobs.retry_job,
     jobs.get_article,
     jobs.get_file,
+    browsing.make_token,
     events.get_events,
     batches.get_batch,
     operations.health,
@@ -64,11 +67,14 @@ def create_app(
         "objects": objects,
         "clock": clock,
         "broker_state": broker_state,
+        "access": access,
     }
     metrics = PrometheusConfig(app_name="blog_writer", prefix="blog_http", group_path=True)
     return Litestar(
         route_handlers=[*ROUTES, operations.Metrics],
         guards=[access.guard],
+        before_send=[add_headers],
+        cors_config=cors(settings.cors_origins),
         dependencies={
             "tenant": Provide(tenant_of, sync_to_thread=False),
             **{name: Provide(_giver(value), sync_to_thread=False) for name, value in provided.items()},
@@ -86,6 +92,14 @@ def create_app(
         ),
         logging_config=None,
     )
+
+
+def cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    """Return what lets pages of other origins in, None for none. They bring keys or tokens themselves: no cookies."""
+    if not origins:
+        return None
+    headers = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"]
+    return CORSConfig(allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=headers)
 
 
 def _giver(value: Any) -> Any:

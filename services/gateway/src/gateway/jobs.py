@@ -16,7 +16,9 @@ from chassis.objects import ObjectStore
 from contracts.commands import CancelJob, RetryJob
 from contracts.ids import JobId, parse_job_id
 from contracts.jobs import TERMINAL_STATES
+from gateway.access import OF_A_JOB
 from gateway.errors import Refusal
+from gateway.headers import DOCUMENT
 from gateway.presenters import job_page, statistics
 from gateway.schemas import Acknowledged, Errors, FailedJob, JobPage, JobStatus, Statistics
 from gateway.settings import Settings
@@ -63,7 +65,7 @@ async def list_jobs(
     return job_page(rows, counts, status, limit, offset)
 
 
-@get("/jobs/{job_id:str}/status", tags=["jobs"], summary="Status of a job")
+@get("/jobs/{job_id:str}/status", opt=OF_A_JOB, tags=["jobs"], summary="Status of a job")
 async def get_status(
     job_id: FromPath[str], waiting: NamedDependency[Waiting], tenant: NamedDependency[str]
 ) -> JobStatus:
@@ -162,7 +164,13 @@ async def get_errors(
 _ARTICLE_FIELDS = {"text/html": "html_content", "text/markdown": "markdown_content"}
 
 
-@get("/jobs/{job_id:str}/article", tags=["jobs"], summary="The article", media_type=MediaType.HTML)
+@get(
+    "/jobs/{job_id:str}/article",
+    opt=OF_A_JOB,
+    tags=["jobs"],
+    summary="The article",
+    media_type=MediaType.HTML,
+)
 async def get_article(
     job_id: FromPath[str],
     store: NamedDependency[Store],
@@ -180,11 +188,13 @@ async def get_article(
     kind = request.accept.best_match([*_ARTICLE_FIELDS, "application/json"], default="text/html")
     if kind == "application/json":
         return Response(result, media_type="application/json")
-    return Response(msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]], media_type=str(kind))
+    text = msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]]
+    return Response(text, media_type=str(kind), headers=DOCUMENT)
 
 
 @get(
     "/jobs/{job_id:str}/files/{name:str}",
+    opt=OF_A_JOB,
     tags=["jobs"],
     summary="A stored file",
     media_type="application/octet-stream",
@@ -202,9 +212,5 @@ async def get_file(
         data = await objects.get(f"{job.job_id}/{name}")
     except (ObjectMissing, InvalidKey) as error:
         raise Refusal(404, "file_not_found", f"the job has no file {name}", "name") from error
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; img-src *; style-src 'unsafe-inline'; sandbox",
-    }
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(data, media_type=kind, headers=headers)
+    return Response(data, media_type=kind, headers=DOCUMENT)

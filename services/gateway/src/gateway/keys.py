@@ -68,7 +68,6 @@ class Standing(StrEnum):
     """Whether a key opens, and why not."""
 
     GOOD = "good"
-    UNKNOWN = "unknown"
     REVOKED = "revoked"
     EXPIRED = "expired"
 
@@ -87,15 +86,13 @@ def parse_key(text: str) -> ApiKey | None:
     return key if hmac.compare_digest(key.text(), text) else None
 
 
-def standing(key: ApiKey, record: KeyRecord | None, now: datetime) -> Standing:
-    """Return how a key stands. Who does not hold the whole key learns nothing of the record."""
-    if record is None or not hmac.compare_digest(key.sha256(), record.sha256):
-        return Standing.UNKNOWN
-    return record_standing(record, now)
+def fits(key: ApiKey, record: KeyRecord) -> bool:
+    """Whether somebody holds the whole key that a record is of."""
+    return hmac.compare_digest(key.sha256(), record.sha256)
 
 
-def record_standing(record: KeyRecord, now: datetime) -> Standing:
-    """Return how a record stands by itself."""
+def standing(record: KeyRecord, now: datetime) -> Standing:
+    """Return how a key stands."""
     if record.revoked_at is not None:
         return Standing.REVOKED
     if record.expires_at is not None and record.expires_at <= now:

@@ -20,13 +20,15 @@ from chassis.lifecycle import every, until
 from chassis.migrate import check_migrated
 from chassis.objects import ObjectStore
 from contracts import streams
-from gateway.access import Access, is_loopback
+from gateway.access import Access, Door, is_loopback
 from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.key_store import KeyStore, KnownKeys
+from gateway.rates import Rates
 from gateway.settings import Settings
 from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
+from gateway.tokens import TokenSigner, secret_bytes
 
 log = logs.get_logger(__name__)
 
@@ -50,7 +52,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         keys = KeyStore(pool)
         check_host(settings.host, await keys.any_live())
         known = KnownKeys(keys)
-        access = Access(known, SystemClock(), open_without_keys=is_loopback(settings.host))
+        access = _access(settings, known)
         sender, broker = Sender(store), Broker(settings.nats_url)
         stack.push_async_callback(broker.close)
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
@@ -80,6 +82,12 @@ def check_host(host: str, keys_live: bool) -> None:
             f"BLOG_WRITER_HOST: {host!r} is not allowed: the API has no access keys, so it serves this machine only "
             "(127.0.0.1); make a key with 'blog-writer keys create'"
         )
+
+
+def _access(settings: Settings, known: KnownKeys) -> Access:
+    signer = TokenSigner(secret_bytes(settings.secret_key)) if settings.secret_key else None
+    door = Door(open_without_keys=is_loopback(settings.host), origins=settings.cors_origins)
+    return Access(known, signer, Rates(settings.rate_limit), SystemClock(), door)
 
 
 async def _close_feed(stop: asyncio.Event, feed: Feed) -> None:

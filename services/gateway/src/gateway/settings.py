@@ -28,3 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days after which what was accepted may be forgotten."""
     db_path: str = ""
     """Shown as ``database_path`` in the statistics."""
+    secret_key: str = ""
+    """At least 32 random bytes in base64, the same for all gateways: signs the tokens that let a browser read a job."""
+    rate_limit: Annotated[int, msgspec.Meta(ge=0)] = 6000
+    """Requests a minute of one tenant with API keys, at each gateway; 0 for no limit."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins such as https://app.example whose pages may call the API from a browser."""
