@@ -19,6 +19,7 @@ from gateway import batches, browsing, events, jobs, operations, submissions
 from gateway.access import PUBLIC, Access, tenant_of
 from gateway.feed import Feed
 from gateway.headers import add_headers
+from gateway.openapi import COMPONENTS, KEY, complete
 from gateway.operations import BrokerState
 from gateway.problems import handle
 from gateway.settings import Settings
@@ -70,7 +71,7 @@ def create_app(
         "access": access,
     }
     metrics = PrometheusConfig(app_name="blog_writer", prefix="blog_http", group_path=True)
-    return Litestar(
+    app = Litestar(
         route_handlers=[*ROUTES, operations.Metrics],
         guards=[access.guard],
         before_send=[add_headers],
@@ -88,10 +89,14 @@ def create_app(
             version="1",
             description="Writes blog articles as durable, fire-and-forget jobs.",
             render_plugins=[ScalarRenderPlugin()],
-            openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC),
+            components=COMPONENTS,
+            security=[{KEY: []}],
+            openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC, include_in_schema=False),
         ),
         logging_config=None,
     )
+    complete(app.openapi_schema)
+    return app
 
 
 def cors(origins: tuple[str, ...]) -> CORSConfig | None:

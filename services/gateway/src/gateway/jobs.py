@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from chassis.clock import Clock
@@ -73,7 +74,13 @@ async def get_status(
     return await waiting.status(tenant, checked_id(job_id))
 
 
-@post("/jobs/{job_id:str}/cancel", status_code=200, tags=["jobs"], summary="Cancel a job")
+@post(
+    "/jobs/{job_id:str}/cancel",
+    status_code=200,
+    responses={202: ResponseSpec(Acknowledged, description="It is done as soon as the command arrives")},
+    tags=["jobs"],
+    summary="Cancel a job",
+)
 async def cancel_job(
     job_id: FromPath[str],
     waiting: NamedDependency[Waiting],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.plugins.prometheus import PrometheusController
 
 from chassis.database import UNAVAILABLE
@@ -21,6 +22,7 @@ class Metrics(PrometheusController):
     """What Prometheus reads, of all tenants."""
 
     opt = FOR_ADMIN
+    include_in_schema = False
 
 
 @get("/health", opt=PUBLIC, tags=["system"], summary="Alive")
@@ -29,7 +31,13 @@ async def health() -> Health:
     return Health(status="ok")
 
 
-@get("/ready", opt=PUBLIC, tags=["system"], summary="Ready")
+@get(
+    "/ready",
+    opt=PUBLIC,
+    responses={503: ResponseSpec(Health, description="No jobs can be accepted")},
+    tags=["system"],
+    summary="Ready",
+)
 async def ready(
     store: NamedDependency[Store], broker_state: NamedDependency[BrokerState]
 ) -> Response[Health]:
