@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -16,6 +17,7 @@ from blog_writer.errors import CommandError
 from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption, database_url
 from contracts.ids import DEFAULT_TENANT
 from gateway.keys import TENANT, KeyRecord, Scope, new_key
+from notifier.errors import InvalidSecret
 
 if TYPE_CHECKING:
     from gateway.key_store import KeyStore
@@ -118,6 +120,26 @@ def delete(key_id: KeyId, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     if tenant is None:
         raise CommandError(f"there is no revoked or expired key {key_id}")
     console.print(f"key {key_id} of tenant {tenant} is deleted")
+
+
+@app.command("webhook-secret")
+def webhook_secret(
+    tenant: Annotated[str, typer.Argument(help="Whose webhooks.")] = DEFAULT_TENANT,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+) -> None:
+    """Show what a tenant verifies its webhooks with; several lines while one secret replaces another."""
+    from notifier.signing import key_of, secret_of, tenant_keys  # noqa: PLC0415  as above
+
+    kept = data_dir / "webhook-secret"
+    given = os.environ.get("BLOG_WRITER_WEBHOOK_SECRET") or (kept.read_text() if kept.exists() else "")
+    if not given.strip():
+        raise CommandError(f"BLOG_WRITER_WEBHOOK_SECRET is not set, and there is none in {data_dir}")
+    try:
+        keys = [key_of(secret.strip()) for secret in given.split(",") if secret.strip()]
+    except InvalidSecret as error:
+        raise CommandError(f"BLOG_WRITER_WEBHOOK_SECRET: its value is not allowed: {error}") from error
+    for key in tenant_keys(keys, tenant):
+        console.print(secret_of(key), markup=False, highlight=False, soft_wrap=True)
 
 
 def _end(record: KeyRecord) -> str:

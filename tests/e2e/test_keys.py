@@ -57,3 +57,9 @@ def test_a_key_is_shown_once_opens_its_tenant_s_jobs_and_is_dead_within_seconds_
     assert (bad.returncode, bad.stdout) == (1, "")
     assert "--tenant 'a.b' is not allowed" in bad.stderr
     assert key not in system.whole_log()
+
+    own = (system.data_dir / "webhook-secret").read_text()
+    assert command(system, "keys", "webhook-secret").stdout.strip() == own
+    shop = command(system, "keys", "webhook-secret", "shop").stdout.strip()
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", shop)
+    assert shop != own

@@ -66,6 +66,15 @@ def test_the_choice_fills_the_room_and_no_host_beyond_its_share(
 
 def test_the_id_names_job_and_event_and_stays_for_all_attempts() -> None:
     delivery = Delivery(
-        id=1, job_id="j-1", seq=9, event="failed", url="", host="", body=b"", attempts=3, claimed_until=NOW
+        id=1,
+        job_id="j-1",
+        tenant="a",
+        seq=9,
+        event="failed",
+        url="",
+        host="",
+        body=b"",
+        attempts=3,
+        claimed_until=NOW,
     )
     assert delivery.message_id == "msg_j-1_9"

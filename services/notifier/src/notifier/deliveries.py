@@ -22,6 +22,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     job_id: str
+    tenant: str
     seq: int
     event: str
     url: str

@@ -49,7 +49,7 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) AS free
 WHERE d.id = free.id
-RETURNING d.id, d.job_id::text, d.seq, d.event, d.url, d.host, d.body, d.attempts, d.claimed_until;
+RETURNING d.id, d.job_id::text, d.tenant, d.seq, d.event, d.url, d.host, d.body, d.attempts, d.claimed_until;
 
 -- name: seconds_until_due
 -- When the next delivery falls due that nobody is at, except those to hosts $1.
