@@ -34,3 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests a minute of one tenant with API keys, at each gateway; 0 for no limit."""
     cors_origins: tuple[str, ...] = ()
     """Origins such as https://app.example whose pages may call the API from a browser."""
+
+    def __repr__(self) -> str:
+        """Show nothing: secrets and the database's password belong in no log."""
+        return "Settings(…)"

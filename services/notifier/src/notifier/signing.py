@@ -43,7 +43,7 @@ def tenant_keys(keys: Sequence[bytes], tenant: str) -> list[bytes]:
     """Return what a tenant's webhooks are signed with, one key for each of the installation's.
 
     Each tenant has keys of its own, or its receivers would take another tenant's forgeries for ours. They follow from
-    the installation's, so that none is stored anywhere. The default tenant, who is alone without API keys, has those.
+    the installation's, so that none is stored anywhere. The default tenant, which is the operator's own, has those.
     """
     if tenant == DEFAULT_TENANT:
         return list(keys)

@@ -24,3 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days after which ended jobs are deleted."""
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
+
+    def __repr__(self) -> str:
+        """Show nothing: the database's password belongs in no log."""
+        return "Settings(…)"
