@@ -68,6 +68,14 @@ def test_without_a_limit_nothing_is_counted() -> None:
     assert Rates(0).take("a", 100.0) is None
 
 
+@given(limits, st.floats(0, 1e7))
+def test_headers_never_promise_more_than_a_minute_s_wait(per_minute: int, now: float) -> None:
+    full_at = 0.0
+    for _ in range(per_minute):
+        full_at = take(full_at, now, per_minute).full_at
+    assert rate_headers(take(full_at, now, per_minute))["RateLimit"] == '"tenant";r=0;t=60'
+
+
 def test_headers_tell_the_limit_and_what_is_left() -> None:
     assert rate_headers(take(0.0, 100.0, 60)) == {
         "RateLimit-Policy": '"tenant";q=60;w=60',

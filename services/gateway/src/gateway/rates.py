@@ -7,6 +7,8 @@ import math
 import msgspec
 
 WINDOW_SECONDS = 60.0
+ROUNDING = 1e-6
+"""Seconds that sums of times may be off."""
 MOST_TENANTS = 10_000
 """Remembered at once; one whose bucket is full again is forgotten first."""
 
@@ -36,7 +38,7 @@ def take(full_at: float, now: float, per_minute: int) -> Verdict:
     return Verdict(
         allowed=allowed,
         limit=per_minute,
-        remaining=max(0, math.floor((WINDOW_SECONDS - missing) / interval + 1e-6)),
+        remaining=max(0, math.floor((WINDOW_SECONDS - missing) / interval + ROUNDING)),
         full_seconds=missing,
         retry_seconds=max(0.0, missing + interval - WINDOW_SECONDS),
         full_at=state,
@@ -65,5 +67,5 @@ def rate_headers(verdict: Verdict) -> dict[str, str]:
     """Return what tells a client of its limit (draft-ietf-httpapi-ratelimit-headers-10)."""
     return {
         "RateLimit-Policy": f'"tenant";q={verdict.limit};w={WINDOW_SECONDS:.0f}',
-        "RateLimit": f'"tenant";r={verdict.remaining};t={math.ceil(verdict.full_seconds)}',
+        "RateLimit": f'"tenant";r={verdict.remaining};t={math.ceil(verdict.full_seconds - ROUNDING)}',
     }
