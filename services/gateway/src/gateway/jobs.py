@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
+from chassis import logs
 from chassis.clock import Clock
-from chassis.errors import InvalidKey, ObjectMissing
+from chassis.errors import InvalidKey, ObjectMissing, StoreUnavailable
 from chassis.objects import ObjectStore
 from contracts.commands import CancelJob, RetryJob
 from contracts.ids import JobId, parse_job_id
@@ -26,6 +27,8 @@ from gateway.settings import Settings
 from gateway.store import Store
 from gateway.submissions import Sender
 from gateway.waiting import Waiting
+
+log = logs.get_logger(__name__)
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many to return.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="How many to leave out.")]
@@ -219,5 +222,8 @@ async def get_file(
         data = await objects.get(f"{job.job_id}/{name}")
     except (ObjectMissing, InvalidKey) as error:
         raise Refusal(404, "file_not_found", f"the job has no file {name}", "name") from error
+    except StoreUnavailable as error:
+        log.warning("file_not_read", job_id=job.job_id, file=name, reason=str(error))
+        raise Refusal(503, "store_unavailable", "the article store does not give the file out") from error
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Response(data, media_type=kind, headers=DOCUMENT)

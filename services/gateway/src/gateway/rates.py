@@ -7,7 +7,7 @@ import math
 import msgspec
 
 WINDOW_SECONDS = 60.0
-ROUNDING = 1e-6
+ROUNDING = 1e-5
 """Seconds that sums of times may be off."""
 MOST_TENANTS = 10_000
 """Remembered at once; one whose bucket is full again is forgotten first."""
@@ -32,13 +32,13 @@ def take(full_at: float, now: float, per_minute: int) -> Verdict:
     """Take one request out of a bucket that will be full at ``full_at`` (the generic cell rate algorithm)."""
     interval = WINDOW_SECONDS / per_minute
     after = max(full_at, now) + interval
-    allowed = after - now <= WINDOW_SECONDS * (1 + 1e-9)
+    allowed = after - now <= WINDOW_SECONDS + ROUNDING
     state = after if allowed else max(full_at, now)
     missing = state - now
     return Verdict(
         allowed=allowed,
         limit=per_minute,
-        remaining=max(0, math.floor((WINDOW_SECONDS - missing) / interval + ROUNDING)),
+        remaining=max(0, math.floor((WINDOW_SECONDS - missing + ROUNDING) / interval)),
         full_seconds=missing,
         retry_seconds=max(0.0, missing + interval - WINDOW_SECONDS),
         full_at=state,
