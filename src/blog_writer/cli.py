@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from blog_writer import dead_letters, keys
+from blog_writer import dead_letters, deliveries, keys, webhook_check
 from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
+app.add_typer(deliveries.app, name="deliveries")
+app.command("verify-webhook")(webhook_check.verify_webhook)
 console = Console()
 errors = Console(stderr=True)
 

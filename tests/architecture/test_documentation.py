@@ -30,6 +30,7 @@ from gateway import problems
 from gateway.access import Access, Door
 from gateway.app import create_app
 from gateway.feed import Feed
+from gateway.notifier import Notifier
 from orchestrator.pipeline import PIPELINES, latest_version
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,7 @@ def application() -> Litestar:
         clock,
         lambda: "ok",
         Access(nothing, nothing, nothing, clock, Door()),
+        Notifier(),
     )
 
 

@@ -20,6 +20,7 @@ from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.key_store import KeyStore
 from gateway.keys import Scope, new_key
+from gateway.notifier import Notifier
 
 SECRET = "cw" * 22
 MARK = "zanzibar"
@@ -33,7 +34,9 @@ def routes() -> Iterator[tuple[str, str]]:
     clock = FrozenClock(datetime(2026, 1, 4, tzinfo=UTC))
     settings = gateway.settings.Settings(database_url="", nats_url="", article_store="")
     access = Access(nothing, nothing, nothing, clock, Door())
-    app: Litestar = create_app(settings, nothing, nothing, Feed(), nothing, clock, lambda: "ok", access)
+    app: Litestar = create_app(
+        settings, nothing, nothing, Feed(), nothing, clock, lambda: "ok", access, Notifier()
+    )
     for route in app.routes:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:

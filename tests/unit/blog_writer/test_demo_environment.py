@@ -2,7 +2,7 @@
 
 import pytest
 
-from blog_writer.demo import _environment
+from blog_writer.demo import undisturbed
 from chassis.settings import load
 from stage_workers.settings import Settings
 
@@ -18,4 +18,4 @@ def test_a_stray_key_of_google_does_not_choose_the_demo_s_writer(monkeypatch, na
     monkeypatch.setenv("GOOGLE_API_KEY", "k")
     if named is not None:
         monkeypatch.setenv("BLOG_WRITER_LANGUAGE_MODEL", named)
-    assert load(Settings, _environment("data") | WORKER).writer == writer
+    assert load(Settings, undisturbed("data") | WORKER).writer == writer

@@ -13,12 +13,15 @@ from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig
 
 from chassis.clock import Clock
+from chassis.egress import networks
 from chassis.objects import ObjectStore
 from contracts.payloads import REQUEST_LIMIT
-from gateway import batches, browsing, events, jobs, operations, submissions
+from gateway import batches, browsing, deliveries, events, jobs, operations, submissions
 from gateway.access import PUBLIC, Access, tenant_of
+from gateway.callbacks import CallbackRules
 from gateway.feed import Feed
 from gateway.headers import add_headers
+from gateway.notifier import Notifier
 from gateway.openapi import COMPONENTS, KEY, complete
 from gateway.operations import BrokerState
 from gateway.problems import handle
@@ -41,6 +44,9 @@ ROUTES = (
     jobs.get_file,
     browsing.make_token,
     events.get_events,
+    deliveries.get_deliveries,
+    deliveries.replay_deliveries,
+    deliveries.test_webhook,
     batches.get_batch,
     operations.health,
     operations.ready,
@@ -57,13 +63,17 @@ def create_app(
     clock: Clock,
     broker_state: BrokerState,
     access: Access,
+    notifier: Notifier,
 ) -> Litestar:
-    """Return the application with its dependencies."""
+    """Return the application with its dependencies. Raises SettingsError."""
+    callbacks = CallbackRules(networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS"))
     provided: dict[str, Any] = {
         "settings": settings,
         "store": store,
         "sender": sender,
-        "intake": Intake(store, sender, clock),
+        "intake": Intake(store, sender, clock, callbacks),
+        "callbacks": callbacks,
+        "notifier": notifier,
         "waiting": Waiting(store, feed, clock),
         "objects": objects,
         "clock": clock,

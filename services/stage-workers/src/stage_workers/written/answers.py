@@ -8,12 +8,15 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from contracts.articles import Draft, Sentence
-from stage_workers.article_text import draft_claims, items_without, without
+from contracts.articles import Sentence
+from stage_workers.article_text import items_without, without
 from stage_workers.links_in_text import hosts, without_foreign
 from stage_workers.tasks import (
     AnswerQuestions,
     Questions,
+    ReviseOpening,
+    ReviseQuestions,
+    ReviseSection,
     SelectedQuotes,
     SelectQuotes,
     Task,
@@ -54,7 +57,9 @@ def read(text: str, task: Task[T], generator: str) -> T:
     known = _known_sources(task)
     if known is not None:
         fields = _citing(fields, known)
-        fields = _leading_nowhere(fields, _known_hosts(task))
+    allowed = _known_hosts(task)
+    if allowed is not None:
+        fields = _leading_nowhere(fields, allowed)
     whole = {**fields, **given(task, generator)}
     return cast("T", _settled(task, msgspec.convert(whole, task.RESULT)))
 
@@ -80,16 +85,17 @@ def _citing(value: Any, known: frozenset[str]) -> Any:
     return fields
 
 
-def _known_hosts(task: Task[Any]) -> frozenset[str]:
-    """Return the hosts that an answer may name: those of its sources, of the client's request, and of the draft."""
+def _known_hosts(task: Task[Any]) -> frozenset[str] | None:
+    """Return the hosts that an answer may name: those of its sources and of what the client or the draft says; None when
+    it says nothing that is read by others."""
     match task:
         case WriteDraft() | AnswerQuestions():
-            given = [task.request, [source.url for source in task.sources]]
-        case ReviseDraft():
-            given = [task.request, task.prompts, task.draft]
+            said: list[Any] = [task.request]
+        case ReviseOpening() | ReviseSection() | ReviseQuestions():
+            said = [task.request, task.prompts, task.passage]
         case _:
-            given = []
-    return hosts(msgspec.json.encode(given).decode())
+            return None
+    return hosts(msgspec.json.encode([said, [source.url for source in task.sources]]).decode())
 
 
 def _leading_nowhere(value: Any, known: frozenset[str]) -> Any:
