@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from blog_writer import dead_letters, deliveries, webhook_check
+from blog_writer import dead_letters, deliveries, keys, webhook_check
 from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
@@ -28,6 +28,7 @@ app = typer.Typer(
     help="Writes well-researched blog articles as durable jobs.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(keys.app, name="keys")
 app.add_typer(deliveries.app, name="deliveries")
 app.command("verify-webhook")(webhook_check.verify_webhook)
 console = Console()
@@ -61,7 +62,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 def client(url: str | None, data_dir: Path) -> Client:
     """Return a client of the named gateway, of the one running from the data folder, or of the default address."""
     running = read_running(data_dir)
-    return Client(url or (running.url if running else DEFAULT_URL))
+    return Client(url or (running.url if running else DEFAULT_URL), os.environ.get("BLOG_WRITER_API_KEY"))
 
 
 def up_settings(data_dir: Path, port: int | None) -> tuple[UpSettings, dict[str, str]]:

@@ -239,3 +239,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     checks: dict[str, str] = {}
+
+
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that reads one job."""
+
+    token: str
+    expires_at: datetime
+    events_url: str
+    """The job's events with the token in the address, as for EventSource."""

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 from litestar import Response, post
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody
 
 from chassis import logs
@@ -192,7 +193,13 @@ def _answer(body: bytes, replayed: bool, location: str) -> Response[bytes]:
     return Response(body, status_code=202, media_type="application/json", headers=headers)
 
 
-@post("/write-async", status_code=202, tags=["jobs"], summary="Submit a job")
+@post(
+    "/write-async",
+    status_code=202,
+    responses={202: ResponseSpec(Accepted)},
+    tags=["jobs"],
+    summary="Submit a job",
+)
 async def write_async(
     data: JSONBody[WriteRequest],
     intake: NamedDependency[Intake],
@@ -207,7 +214,13 @@ async def write_async(
     return _answer(body, replayed, codec.decode(body, Accepted).polling_url)
 
 
-@post("/write-batch", status_code=202, tags=["jobs"], summary="Submit several jobs")
+@post(
+    "/write-batch",
+    status_code=202,
+    responses={202: ResponseSpec(BatchAccepted)},
+    tags=["jobs"],
+    summary="Submit several jobs",
+)
 async def write_batch(
     data: JSONBody[BatchRequest],
     intake: NamedDependency[Intake],
@@ -230,7 +243,13 @@ async def write_batch(
     return _answer(body, replayed, codec.decode(body, BatchAccepted).polling_url)
 
 
-@post("/write", status_code=200, tags=["jobs"], summary="Submit a job and wait for its article")
+@post(
+    "/write",
+    status_code=200,
+    responses={200: ResponseSpec(dict[str, Any], description="The article")},
+    tags=["jobs"],
+    summary="Submit a job and wait for its article",
+)
 async def write(
     data: JSONBody[WriteRequest],
     intake: NamedDependency[Intake],

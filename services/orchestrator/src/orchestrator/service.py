@@ -57,7 +57,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             *consumers(js, advancer, letters, Ledger(pool), clock),
             every(
                 1,
-                lambda: advancer.admit(settings.max_concurrent),
+                lambda: advancer.admit(settings.max_concurrent, settings.max_concurrent_per_tenant or None),
                 name="admission",
                 wake=advancer.slots_changed,
             ),

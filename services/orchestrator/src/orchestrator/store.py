@@ -81,16 +81,17 @@ class JobStore:
         async with self.pool.acquire() as connection, connection.transaction():
             return await self._advance(connection, batch)
 
-    async def admit(self, slots: int) -> Advanced:
-        """Give free slots to pending jobs. At most ``slots`` jobs run, whatever other replicas do meanwhile."""
+    async def admit(self, slots: int, per_tenant: int | None = None) -> Advanced:
+        """Give free slots to pending jobs. At most ``slots`` jobs run, and ``per_tenant`` of each tenant, whatever other
+        replicas do meanwhile."""
         async with self.pool.acquire() as connection, connection.transaction():
-            picked = await self.choose(connection, slots)
+            picked = await self.choose(connection, slots, per_tenant)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
 
-    async def admit_singly(self, slots: int) -> list[Advanced]:
+    async def admit_singly(self, slots: int, per_tenant: int | None = None) -> list[Advanced]:
         """Do the same one by one: a job that cannot be admitted fails, and the others are."""
         async with self.pool.acquire() as connection, connection.transaction():
-            picked = await self.choose(connection, slots)
+            picked = await self.choose(connection, slots, per_tenant)
             rows = {row["job_id"]: dict(row) for row in await self._fetch(connection, "lock_pending", picked)}
             pending = [rows[job_id] for job_id in picked if job_id in rows]
             return [await self._admit_or_give_up(connection, row) for row in pending]
@@ -113,7 +114,7 @@ class JobStore:
         now = await self._now(connection)
         return await self._written(connection, given_up(row, reason, now), now)
 
-    async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
+    async def choose(self, connection: Any, slots: int, per_tenant: int | None = None) -> Sequence[JobId]:
         """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
         await connection.execute(self._queries["lock_admission"])
         running = {
@@ -124,7 +125,7 @@ class JobStore:
             return ()
         rows = await self._fetch(connection, "candidates", free, known())
         candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
-        return pick(candidates, running, free, await self._now(connection))
+        return pick(candidates, running, free, await self._now(connection), per_tenant=per_tenant)
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
