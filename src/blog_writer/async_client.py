@@ -85,9 +85,26 @@ class AsyncClient:
         answer: wire.Acknowledged = await self._json("POST", f"/jobs/{job_id}/cancel")
         return answer
 
-    async def retry(self, job_id: str) -> wire.Acknowledged:
-        """Go on with a failed job."""
-        answer: wire.Acknowledged = await self._json("POST", f"/jobs/{job_id}/retry")
+    async def retry(self, job_id: str, max_cost_usd: float | None = None) -> wire.Acknowledged:
+        """Go on with a failed job, perhaps with another limit of what it may cost."""
+        body = wire.retry_body(max_cost_usd)
+        answer: wire.Acknowledged = await self._json("POST", f"/jobs/{job_id}/retry", **body)
+        return answer
+
+    async def deliveries(self, job_id: str) -> list[Json]:
+        """Return a job's webhooks with every attempt at them."""
+        found: list[Json] = (await self._json("GET", f"/jobs/{job_id}/deliveries"))["deliveries"]
+        return found
+
+    async def replay_deliveries(self, job_id: str, seq: int | None = None) -> Json:
+        """Send a job's webhooks again that were not delivered, or that of one event."""
+        only = {} if seq is None else {"seq": seq}
+        answer: Json = await self._json("POST", f"/jobs/{job_id}/deliveries/replay", params=only)
+        return answer
+
+    async def test_webhook(self, url: str) -> Json:
+        """Post a signed test webhook to an address and return how it went."""
+        answer: Json = await self._json("POST", "/webhooks/test", json={"url": url})
         return answer
 
     async def article(self, job_id: str, kind: str = "html") -> str:

@@ -88,9 +88,10 @@ class Client:
         answer: wire.Acknowledged = self._json("POST", f"/jobs/{job_id}/cancel")
         return answer
 
-    def retry(self, job_id: str) -> wire.Acknowledged:
-        """Go on with a failed job."""
-        answer: wire.Acknowledged = self._json("POST", f"/jobs/{job_id}/retry")
+    def retry(self, job_id: str, max_cost_usd: float | None = None) -> wire.Acknowledged:
+        """Go on with a failed job, perhaps with another limit of what it may cost."""
+        body = wire.retry_body(max_cost_usd)
+        answer: wire.Acknowledged = self._json("POST", f"/jobs/{job_id}/retry", **body)
         return answer
 
     def article(self, job_id: str, kind: str = "html") -> str:
@@ -98,6 +99,22 @@ class Client:
         with self._problems():
             headers = {"accept": wire.ARTICLE_KINDS[kind]}
             return self._http.get(f"/jobs/{job_id}/article", headers=headers).raise_for_status().text
+
+    def deliveries(self, job_id: str) -> list[Json]:
+        """Return a job's webhooks with every attempt at them."""
+        found: list[Json] = self._json("GET", f"/jobs/{job_id}/deliveries")["deliveries"]
+        return found
+
+    def replay_deliveries(self, job_id: str, seq: int | None = None) -> Json:
+        """Send a job's webhooks again that were not delivered, or that of one event."""
+        only = {} if seq is None else {"seq": seq}
+        answer: Json = self._json("POST", f"/jobs/{job_id}/deliveries/replay", params=only)
+        return answer
+
+    def test_webhook(self, url: str) -> Json:
+        """Post a signed test webhook to an address and return how it went."""
+        answer: Json = self._json("POST", "/webhooks/test", json={"url": url})
+        return answer
 
     def ready(self) -> Json:
         """Return the gateway's word on what it depends on."""

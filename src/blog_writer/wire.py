@@ -103,6 +103,11 @@ def batch_body(requests: Iterable[Request], batch_id: str | None) -> Json:
     return {"jobs": [body(each) for each in requests]} | ({"batch_id": batch_id} if batch_id else {})
 
 
+def retry_body(max_cost_usd: float | None) -> dict[str, Json]:
+    """Return the body of a retry, none when nothing is to be changed."""
+    return {} if max_cost_usd is None else {"json": {"max_cost_usd": max_cost_usd}}
+
+
 def submit_headers(idempotency_key: str | None) -> dict[str, str]:
     """Return the headers of a submission: with a key, sending it twice makes one job."""
     return {"idempotency-key": idempotency_key} if idempotency_key else {}

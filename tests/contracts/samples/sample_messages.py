@@ -16,17 +16,21 @@ from sample_parts import (
     OUTPUTS,
     REQUEST,
     RESULT,
+    USAGE,
 )
 
-from contracts import codec, events, streams, subjects, views
+from contracts import codec, events, streams, subjects, views, webhooks
 from contracts.commands import CancelJob, JobCancelled, JobCommand, RetryJob, RunStage, SubmitJob
 from contracts.dead_letters import DeadLetter, DeadLetterCode
 from contracts.payloads import Inline, Payload, Stored
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Summary, Verdict
+from contracts.spending import Allowance, PaidCall
 from contracts.stages import STAGES, StageId
-from contracts.webhooks import WebhookPayload
+from contracts.webhooks import ThinWebhookPayload, WebhookPayload
 from gateway import presenters, schemas
 from notifier.payloads import payload as webhook_payload
+from notifier.payloads import thin as thin_webhook_payload
+from notifier.payloads import trial as webhook_trial
 
 END = AT + timedelta(minutes=12, seconds=30)
 LARGE = Stored(key=f"{JOB_ID}/outputs/stage_02-1-1-1.json", sha256="9f86d081" * 8, size=70_001)
@@ -53,7 +57,7 @@ def _commands() -> Iterator[Sample]:
     for name, command in {
         "submit": SubmitJob(**about, request=REQUEST, submitted_at=AT),
         "cancel": CancelJob(**about, requested_at=AT, reason="no longer needed"),
-        "retry": RetryJob(**about, requested_at=AT, run=2),
+        "retry": RetryJob(**about, requested_at=AT, run=2, max_cost_usd=4.0),
     }.items():
         yield Sample(f"command_{name}", command, JobCommand, subjects.command(command))
 
@@ -73,6 +77,7 @@ def _run_stage() -> Sample:
         deadline_at=AT + timedelta(minutes=30),
         pipeline_version=1,
         inputs={**inputs, "research": LARGE},
+        allowance=Allowance(max_micros=2_500_000, settled_micros=125_000, open_micros=5_000),
     )
     return Sample("run_stage", command, RunStage, subjects.stage(StageId.DRAFT, JOB_ID))
 
@@ -104,6 +109,28 @@ def _results() -> Iterator[Sample]:
     retry = StageRetry(reason="the site asks for a pause", code="company_site_http_503", after_seconds=30)
     yield _result("retry", StageId.COMPANY, retry)
     yield _result("fail", StageId.RESEARCH, StageFail(code="no_sources", reason="no page said anything"))
+
+
+def _paid_call() -> Sample:
+    call = PaidCall(
+        call_id="a1d0c6e83f0b4c7e9d5a2f6b8e1c4a90",
+        job_id=JOB_ID,
+        stage=StageId.RESEARCH,
+        run=1,
+        round=2,
+        attempt=1,
+        kind="model",
+        key="9f86d081884c7d659a2feaa0c55ad015",
+        name="SelectQuotes 9f86d081",
+        provider="gemini/gemini-2.5-flash",
+        state="done",
+        at=END,
+        reserved_micros=48_000,
+        cost_micros=7_125,
+        input_tokens=4_100,
+        output_tokens=305,
+    )
+    return Sample("stage_paid_call", call, PaidCall, subjects.result(JOB_ID, StageId.RESEARCH))
 
 
 EVENT: dict[str, Any] = {"job_id": JOB_ID, "at": END, "tenant": "default", "batch_id": "spring"}
@@ -167,6 +194,25 @@ def _webhooks() -> Iterator[Sample]:
     for event, result in ((COMPLETED, article), (FAILED, None), (CANCELLED, None)):
         body = webhook_payload(event, result)
         yield Sample(f"webhook_{body.event}", body, WebhookPayload, variation=True)
+    step = webhook_payload(PUBLIC[2], None)
+    yield Sample("webhook_stage_started", step, WebhookPayload, variation=True)
+    yield Sample("webhook_test", webhook_trial(END), WebhookPayload, variation=True)
+    yield Sample("webhook_thin", thin_webhook_payload(COMPLETED, "https://api.example"), ThinWebhookPayload)
+    yield _asked(
+        "replay",
+        webhooks.ReplayDeliveries(job_id=JOB_ID, tenant="default", seq=9),
+        subjects.REPLAY_DELIVERIES,
+    )
+    yield Sample("answer_replay", webhooks.Replayed(deliveries=2), webhooks.Replayed)
+    yield _asked(
+        "try_webhook", webhooks.TryWebhook(tenant="default", url="https://a.example/"), subjects.TRY_WEBHOOK
+    )
+    tried = webhooks.WebhookTried(reason="http_404", status_code=404, duration_seconds=0.125)
+    yield Sample("answer_try_webhook", tried, webhooks.WebhookTried)
+
+
+def _asked(name: str, question: Any, subject: str) -> Sample:
+    return Sample(f"ask_{name}", question, type(question), subject)
 
 
 def _stages() -> Iterator[Sample]:
@@ -203,9 +249,44 @@ JOB_ROW = views.JobRow(
     error_stage="stage_02",
     eta_at=END,
     last_seq=9,
+    max_cost_usd=2.5,
+    usage=codec.encode(USAGE).decode(),
 )
 ROWS = (
     JOB_ROW,
+    views.CallbackRow(
+        job_id=JOB_ID,
+        tenant="default",
+        url="https://your-app.example/webhook",
+        events="completed,started",
+        payload="thin",
+        finished_at=END,
+    ),
+    views.DeliveryRow(
+        job_id=JOB_ID,
+        tenant="default",
+        seq=9,
+        event="failed",
+        url="https://your-app.example/webhook",
+        status="pending",
+        attempts=2,
+        last_reason="http_503",
+        next_attempt_at=END,
+        created_at=END,
+        delivered_at=END,
+        endpoint_disabled="failing",
+        endpoint_paused_until=END,
+    ),
+    views.DeliveryAttemptRow(
+        job_id=JOB_ID,
+        tenant="default",
+        seq=9,
+        number=2,
+        started_at=END,
+        duration_seconds=0.125,
+        status_code=503,
+        reason="http_503",
+    ),
     views.ResultRow(job_id=JOB_ID, tenant="default", result='{"success":true}', created_at=END),
     views.EventRow(job_id=JOB_ID, tenant="default", seq=9, type="failed", at=END, body='{"type":"failed"}'),
     views.FeedRow(
@@ -298,6 +379,7 @@ BUS = (
     Sample("job_cancelled", JobCancelled(job_id=JOB_ID), JobCancelled, subjects.cancelled(JOB_ID)),
     Sample("dead_letter", LETTER, DeadLetter, subjects.dead_letter(LETTER)),
     *_results(),
+    _paid_call(),
     *_events(),
 )
 """What has a subject."""

@@ -22,6 +22,7 @@ from contracts.articles import (
     QuestionAnswer,
     Quote,
     ReplacedSource,
+    Revision,
     RoundReport,
     ScorePart,
     Section,
@@ -48,6 +49,7 @@ from contracts.stages import (
     StageId,
     TableOfContentsOutput,
 )
+from contracts.usage import DuplicateSpend, StageUsage, Usage
 
 JOB_ID = JobId("550e8400-e29b-41d4-a716-446655440000")
 AT = datetime(2026, 1, 4, 10, 0, tzinfo=UTC)
@@ -59,8 +61,11 @@ REQUEST = ArticleRequest(
     language="de-AT",
     country="AT",
     callback_url="https://your-app.example/webhook",
+    callback_events=("completed", "started"),
+    webhook_payload="thin",
     priority=1,
     max_duration_minutes=45,
+    max_cost_usd=2.5,
     batch_id="spring",
     company_name="Example Heating",
     company_data={"founded": 1998, "offers": ["heat pumps", "service"]},
@@ -221,14 +226,40 @@ ARTICLE = Article(
     author=PERSON,
 )
 QUALITY = QualityOutput(article=ARTICLE, score=81.5, passed=True, parts=(SCORE,), findings=(FINDING,))
+REVISION = Revision(
+    passage="When to call",
+    diff="--- When to call (before)\n+++ When to call (after)\n@@ -1 +1 @@\n-## When to call\n+## Whom to call",
+    changes=("the heading was made a question",),
+)
 REVIEW = ReviewOutput(
     article=ARTICLE,
     changes=("a number was checked",),
+    revisions=(REVISION,),
+    quality=QualityReport(passed=True, score=82.5, parts=(SCORE,)),
     similarity_score=12.5,
     similar_to="solar-panels",
     is_potential_duplicate=True,
     fingerprint="00af" * 2,
     notes=("no earlier article is near",),
+)
+USAGE = Usage(
+    calls=2,
+    input_tokens=41_200,
+    output_tokens=3_050,
+    searches=2,
+    images=1,
+    pages=14,
+    cost_usd=0.125,
+    unsettled=1,
+    unsettled_usd=0.005,
+    duplicate_spend=(
+        DuplicateSpend(stage="research", kind="search", key="heat pump prices", times=1, cost_usd=0.005),
+    ),
+    stages={
+        "research": StageUsage(
+            calls=2, input_tokens=41_200, output_tokens=3_050, searches=2, images=1, cost_usd=0.125
+        )
+    },
 )
 RESULT = ArticleResult(
     success=True,
@@ -269,12 +300,14 @@ RESULT = ArticleResult(
     quality_report=QualityReport(
         passed=True, score=81.5, parts=(SCORE,), rounds=(REPORT,), notes=("one finding is left",)
     ),
+    revisions=(REVISION,),
     similarity_score=12.5,
     similar_to="solar-panels",
     fingerprint="00af" * 2,
     is_potential_duplicate=True,
     index=False,
     client_info=REQUEST.client_info,
+    usage=USAGE,
     notes=("one claim was dropped",),
 )
 
@@ -304,6 +337,7 @@ GIVEN: dict[str, Any] = {
     "request": REQUEST,
     "rounds": (REPORT,),
     "earlier_articles": (EARLIER,),
+    "usage": USAGE,
     **{stage.field: output for stage, output in OUTPUTS.items()},
 }
 """What an input's fields are filled with, by name."""

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from contracts.usage import Usage
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the article's parts: immutable, and unknown fields are skipped."""
@@ -220,6 +222,17 @@ class ArticleReference(Part, frozen=True, kw_only=True):
     """Of its text; empty for articles from before there were any."""
 
 
+class Revision(Part, frozen=True, kw_only=True):
+    """What the review prompts changed in one passage of the article."""
+
+    passage: str
+    """``opening``, ``questions``, or the heading that the section had."""
+    diff: str
+    """Unified diff of its words: a line for each sentence, heading, question and row of a table."""
+    changes: tuple[str, ...] = ()
+    """What the writer says of it, a line each."""
+
+
 class QualityReport(Part, frozen=True, kw_only=True):
     passed: bool
     score: float
@@ -269,6 +282,8 @@ class ArticleResult(Part, frozen=True, kw_only=True, omit_defaults=False):
     author: Author | None = None
     quality_passed: bool = False
     quality_report: QualityReport | None = None
+    revisions: tuple[Revision, ...] = ()
+    """What the review prompts changed, passage by passage."""
     similarity_score: float = 0.0
     """0 to 100: likeness to the most similar known article."""
     fingerprint: str = ""
@@ -277,5 +292,7 @@ class ArticleResult(Part, frozen=True, kw_only=True, omit_defaults=False):
     is_potential_duplicate: bool = False
     index: bool = True
     client_info: dict[str, Any] | None = None
+    usage: Usage | None = None
+    """What the article cost; the status has it too, and before the end."""
     notes: tuple[str, ...] = ()
     """What a reader of the result should know: pages that were unreachable, claims that were dropped."""

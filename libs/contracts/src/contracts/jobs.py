@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,8 @@ Url = Annotated[str, Meta(max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^
 Slug = Annotated[str, Meta(min_length=1, max_length=200)]
 Prompt = Annotated[str, Meta(max_length=4000)]
 ShortText = Annotated[str, Meta(max_length=200)]
+MaxCost = Annotated[float, Meta(gt=0, le=100_000)]
+"""In US dollars."""
 
 
 class JobState(enum.StrEnum):
@@ -45,6 +47,22 @@ class JobState(enum.StrEnum):
     did not hear of the cancellation works in vain, since its result is ignored."""
 
 
+CallbackEvent = Literal[
+    "submitted",
+    "started",
+    "stage_started",
+    "stage_retrying",
+    "stage_completed",
+    "quality_rejected",
+    "completed",
+    "failed",
+    "cancelled",
+]
+"""Events that a webhook may tell: all that have a ``seq``."""
+
+DEFAULT_CALLBACK_EVENTS: tuple[CallbackEvent, ...] = ("completed", "failed", "cancelled")
+"""What is told unless a request says otherwise: the ends."""
+
 TERMINAL_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 
 
@@ -69,11 +87,20 @@ class ArticleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     country: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")] = "US"
     """ISO 3166 country of the readers."""
     callback_url: Url | None = None
-    """Where the signed webhook goes when the job ends."""
+    """Where signed webhooks go."""
+    callback_events: Annotated[tuple[CallbackEvent, ...], Meta(min_length=1, max_length=9)] = (
+        DEFAULT_CALLBACK_EVENTS
+    )
+    """The events that a webhook is sent for."""
+    webhook_payload: Literal["full", "thin"] = "full"
+    """``full`` brings the article; ``thin`` identifiers and links only."""
     priority: Annotated[int, Meta(ge=1, le=3)] = 2
     """1 high, 2 normal, 3 low."""
     max_duration_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
     """From the start of the job; past it the job fails with ``deadline_exceeded``."""
+    max_cost_usd: MaxCost | None = None
+    """What model, searches and images may cost in all; a call that could exceed it is not made, and the job fails with
+    ``budget_exceeded``."""
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """A name of the client's that groups jobs."""
     company_name: ShortText | None = None

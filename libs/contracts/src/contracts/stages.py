@@ -1,7 +1,7 @@
 """The thirteen stages: one typed input and one typed output each.
 
-An input's field names say what the stage reads: ``request``, ``rounds``, ``earlier_articles``, or the name of an
-earlier stage, whose output it then is. The orchestrator fills them by name, so nothing else describes the wiring.
+An input's field names say what the stage reads: ``request``, ``rounds``, ``earlier_articles``, ``usage``, or the name of
+an earlier stage, whose output it then is. The orchestrator fills them by name, so nothing else describes the wiring.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from contracts.articles import (
     Image,
     InternalLink,
     Part,
+    QualityReport,
     QuestionAnswer,
     ReplacedSource,
+    Revision,
     RoundReport,
     ScorePart,
     SitePage,
@@ -32,6 +34,7 @@ from contracts.articles import (
     TocEntry,
 )
 from contracts.jobs import ArticleRequest
+from contracts.usage import Usage
 
 
 class StageId(enum.StrEnum):
@@ -233,6 +236,8 @@ class QualityOutput(Part, frozen=True, kw_only=True):
 class ReviewInput(Part, frozen=True, kw_only=True):
     request: ArticleRequest
     company: CompanyOutput
+    research: ResearchOutput | None = None
+    """None in commands of orchestrators before it was read."""
     quality: QualityOutput
     earlier_articles: tuple[ArticleReference, ...] = ()
 
@@ -240,6 +245,11 @@ class ReviewInput(Part, frozen=True, kw_only=True):
 class ReviewOutput(Part, frozen=True, kw_only=True):
     article: Article
     changes: tuple[str, ...] = ()
+    """What the writer says of the revisions, a line each."""
+    revisions: tuple[Revision, ...] = ()
+    """What the review prompts changed."""
+    quality: QualityReport | None = None
+    """The gate's word on the article as the review left it; None when it changed nothing."""
     similarity_score: float = 0.0
     similar_to: str | None = None
     is_potential_duplicate: bool = False
@@ -257,6 +267,7 @@ class PublishInput(Part, frozen=True, kw_only=True):
     quality: QualityOutput
     review: ReviewOutput
     rounds: tuple[RoundReport, ...] = ()
+    usage: Usage | None = None
 
 
 class StageContract(msgspec.Struct, frozen=True):

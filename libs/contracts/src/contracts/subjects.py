@@ -22,6 +22,9 @@ TENANT_EVENTS = "blog.tenant.*.events.*.*"
 DEAD_LETTERS = "blog.dead.*"
 CANCELLED = "blog.control.cancelled.*"
 """Core NATS, not stored: cancellations, to all workers."""
+REPLAY_DELIVERIES = "blog.ask.notifier.replay"
+TRY_WEBHOOK = "blog.ask.notifier.try"
+"""Core NATS requests: one notifier answers, or nobody does and the client is told so."""
 
 _COMMAND_NAMES = {SubmitJob: "submit", CancelJob: "cancel", RetryJob: "retry"}
 
@@ -55,7 +58,7 @@ def job_stages(job_id: JobId) -> str:
 
 
 def result(job_id: JobId, stage_id: StageId) -> str:
-    """``blog.result.<job_id>.<stage_id>``."""
+    """``blog.result.<job_id>.<stage_id>``: an attempt's result, and its paid calls before."""
     return f"blog.result.{_token(job_id)}.{stage_id}"
 
 

@@ -13,10 +13,11 @@ import msgspec
 from contracts import subjects
 from contracts.events import SOURCE, TYPE_PREFIX, Event, JobEvent, StageProgress
 from contracts.streams import DAY, EVENTS
-from contracts.webhooks import WebhookPayload
+from contracts.webhooks import ThinWebhookPayload, WebhookPayload
 
 Json = dict[str, Any]
 
+WEBHOOKS: dict[str, type[msgspec.Struct]] = {"webhook": WebhookPayload, "thinWebhook": ThinWebhookPayload}
 _TEXT: Json = {"type": "string"}
 
 
@@ -41,17 +42,19 @@ def document() -> Json:
                 "address": None,
                 "title": "The job's callback_url",
                 "servers": [{"$ref": "#/servers/receiver"}],
-                "messages": {"webhook": {"$ref": "#/components/messages/webhook"}},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in WEBHOOKS},
             },
         },
         "operations": {
             "publishJobEvents": _sending("jobEvents", "Every event of every job."),
             "publishTenantEvents": _sending("tenantEvents", "The same events again, by tenant."),
-            "postWebhook": _sending("webhook", "The end of a job.", {"http": {"method": "POST"}}),
+            "postWebhook": _sending(
+                "webhook", "The events of a job that its request asked for.", {"http": {"method": "POST"}}
+            ),
         },
         "components": {
             "messages": {_name(kind): _event_message(kind) for kind in get_args(Event)}
-            | {"webhook": _webhook_message()},
+            | {name: _webhook_message(name, kind) for name, kind in WEBHOOKS.items()},
             "schemas": _schemas(),
         },
     }
@@ -111,19 +114,19 @@ def _cloudevents(kind: type[JobEvent]) -> Json:
     return {"type": "object", "properties": headers, "required": list(headers)}
 
 
-def _webhook_message() -> Json:
+def _webhook_message(name: str, kind: type[msgspec.Struct]) -> Json:
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     return {
-        "name": "webhook",
-        "title": "webhook",
-        "summary": _first_line(WebhookPayload),
+        "name": name,
+        "title": name,
+        "summary": _first_line(kind),
         "headers": {"type": "object", "properties": dict.fromkeys(names, _TEXT), "required": list(names)},
-        "payload": {"$ref": f"#/components/schemas/{WebhookPayload.__name__}"},
+        "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
     }
 
 
 def _schemas() -> Json:
-    kinds = (*get_args(Event), _without_raw(WebhookPayload))
+    kinds = (*get_args(Event), *map(_without_raw, WEBHOOKS.values()))
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return components
 

@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from gateway.access import OF_A_JOB
 from gateway.errors import Refusal
 from gateway.feed_place import FeedPlace, read_place
 from gateway.jobs import checked_id
@@ -30,7 +31,7 @@ RETRY_MILLISECONDS = 2000
 """When a reader that was sent away should come back."""
 
 
-@get("/jobs/{job_id:str}/events", tags=["jobs"], summary="Events of a job")
+@get("/jobs/{job_id:str}/events", opt=OF_A_JOB, tags=["jobs"], summary="Events of a job")
 async def get_events(
     job_id: FromPath[str],
     store: NamedDependency[Store],

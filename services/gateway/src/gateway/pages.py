@@ -11,6 +11,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from gateway import asyncapi
+from gateway.access import PUBLIC
 
 Json = dict[str, Any]
 
@@ -27,12 +28,12 @@ class PlainRenderPlugin(OpenAPIRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path="/plain")
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:  # noqa: ARG002  the plugin's form
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
         """Return the page."""
-        return http_page(openapi_schema).encode()
+        return http_page(json.loads(self.render_json(request, openapi_schema))).encode()
 
 
-@get("/asyncapi", tags=["system"], summary="Events and webhooks, as AsyncAPI")
+@get("/asyncapi", opt=PUBLIC, tags=["system"], summary="Events and webhooks, as AsyncAPI")
 async def get_asyncapi(request: Request[Any, Any, Any]) -> Response[Any]:
     """Return the AsyncAPI document as JSON, or as a page when ``Accept`` asks for ``text/html``."""
     if (

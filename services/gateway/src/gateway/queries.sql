@@ -186,3 +186,14 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
 SELECT position, job_id, seq, type, body FROM api.feed
 WHERE tenant = $1 AND (position, job_id, seq) > ($2, $3::uuid, $4) AND position < $5
 ORDER BY position, job_id, seq LIMIT $6;
+
+-- name: deliveries
+-- A job's webhooks.
+SELECT * FROM api.deliveries WHERE job_id = $1 AND tenant = $2 ORDER BY seq LIMIT 1000;
+
+-- name: delivery_attempts
+-- The attempts at them, the latest of very many.
+SELECT * FROM (
+    SELECT * FROM api.delivery_attempts WHERE job_id = $1 AND tenant = $2 ORDER BY started_at DESC LIMIT 2000
+) AS latest
+ORDER BY seq, number;

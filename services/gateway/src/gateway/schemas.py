@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from contracts.jobs import ArticleRequest
+from contracts.jobs import ArticleRequest, MaxCost, Url
+from contracts.usage import Usage
 
 
 class WriteRequest(ArticleRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,6 +22,13 @@ class BatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     jobs: Annotated[tuple[WriteRequest, ...], Meta(min_length=1, max_length=100)]
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """Given to every job that names no batch of its own; made up when it is not given."""
+
+
+class RetryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may change when a failed job goes on; all of it may be left out, the body too."""
+
+    max_cost_usd: MaxCost | None = None
+    """What the job may cost from now on, all runs together."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +99,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     batch_id: str | UnsetType = UNSET
     events_url: str
+    max_cost_usd: float | UnsetType = UNSET
+    usage: Usage | UnsetType = UNSET
     result: msgspec.Raw | UnsetType = UNSET
 
 
@@ -160,6 +170,67 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
     """Ask with ``after`` set to it for what comes next."""
 
 
+class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a webhook."""
+
+    number: int
+    started_at: datetime
+    duration_seconds: float
+    reason: str
+    """delivered, or what went wrong: timeout, dns, connect, tls, disconnected, ssrf_blocked, http_503 and the like."""
+    status_code: int | None
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook: of one event of a job."""
+
+    webhook_id: str
+    """Constant over all attempts."""
+    event: str
+    seq: int
+    url: str
+    status: str
+    """pending, delivered, exhausted, or held: its endpoint is disabled."""
+    created_at: datetime
+    next_attempt_at: datetime | None
+    delivered_at: datetime | None
+    last_reason: str | None
+    endpoint_disabled: str | None
+    """gone (it answered 410) or failing (for five days)."""
+    endpoint_paused_until: datetime | None
+    attempts: tuple[DeliveryAttempt, ...]
+
+
+class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's webhooks."""
+
+    job_id: str
+    deliveries: tuple[Delivery, ...]
+
+
+class DeliveriesReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Webhooks go out again."""
+
+    success: bool = True
+    job_id: str
+    deliveries: int
+
+
+class WebhookTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An address to try."""
+
+    url: Url
+
+
+class WebhookTestResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a webhook to it went."""
+
+    delivered: bool
+    reason: str
+    status_code: int | None
+    duration_seconds: float
+
+
 class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as it stands."""
 
@@ -176,3 +247,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     checks: dict[str, str] = {}
+
+
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that reads one job."""
+
+    token: str
+    expires_at: datetime
+    events_url: str
+    """The job's events with the token in the address, as for EventSource."""

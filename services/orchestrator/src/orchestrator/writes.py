@@ -12,6 +12,7 @@ from chassis.database import Queries, Statement, columns
 from contracts import codec
 from contracts.events import event_type
 from contracts.ids import JobId
+from contracts.jobs import DEFAULT_CALLBACK_EVENTS, ArticleRequest
 from contracts.payloads import Inline
 from contracts.stages import StageId
 from orchestrator.eta import remaining_seconds
@@ -24,6 +25,7 @@ from orchestrator.job import (
     SaveOutput,
     SaveResult,
     SendStage,
+    SetLimit,
     StopStages,
 )
 from orchestrator.messages import job_stage_subjects
@@ -48,6 +50,7 @@ def statements(
         ("close_attempts", closed.values()),
         ("save_outputs", _outputs(effects)),
         ("save_results", _results(folded, now)),
+        ("set_limits", _limits(effects)),
         ("append_events", _events(effects)),
         ("drop_unsent", ((subject,) for job_id in stopped for subject in job_stage_subjects(job_id))),
     ]
@@ -75,9 +78,15 @@ def _new_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime)
             codec.encode(request).decode(),
             folded.jobs[job_id].pipeline_version,
             total_stages(folded.jobs[job_id]),
+            _callback_events(request),
         )
         for job_id, request in folded.requests.items()
     ]
+
+
+def _callback_events(request: ArticleRequest) -> str | None:
+    wanted = set(request.callback_events)
+    return None if wanted == set(DEFAULT_CALLBACK_EVENTS) else ",".join(sorted(wanted))
 
 
 def _changed_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime) -> list[Row]:
@@ -148,6 +157,11 @@ def _outputs(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
         (job_id, e.stage.value, e.round): codec.encode(e.output) for job_id, e in of_kind(effects, SaveOutput)
     }
     return [(*key, payload) for key, payload in latest.items()]
+
+
+def _limits(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
+    """Return each job's last limit."""
+    return list({job_id: e.max_cost_usd for job_id, e in of_kind(effects, SetLimit)}.items())
 
 
 def _results(folded: Folded, now: datetime) -> list[Row]:

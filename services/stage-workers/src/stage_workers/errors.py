@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chassis.errors import StoreRefused, StoreUnavailable
+
 
 class PortError(Exception):
     """Something outside the stage failed."""
@@ -19,6 +21,27 @@ class Transient(PortError):
 
 class Permanent(PortError):
     """Another attempt would end the same way. The runner turns it into a failure of the stage."""
+
+
+class Unpaid(Exception):
+    """A call that was not made, since the job's limit does not allow it or no record of it could be kept.
+
+    It is no PortError: a stage that can do without an answer must not go on as if the others were still to be had.
+    """
+
+    def __init__(self, code: str, reason: str, *, passes: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.passes = passes
+        """Whether another attempt may be able to pay."""
+
+
+def of_the_store(error: StoreUnavailable) -> PortError:
+    """Return what a failure of the article store means for a stage."""
+    if isinstance(error, StoreRefused):
+        return Permanent("store_refused", str(error))
+    return Transient("store_unavailable", str(error))
 
 
 class FetchFailed(PortError):

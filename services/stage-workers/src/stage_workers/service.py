@@ -32,6 +32,8 @@ from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
 from stage_workers.settings import Settings, chosen_stages
+from stage_workers.spending.tariff import tariff
+from stage_workers.tables import open_article_table
 
 log = logs.get_logger(__name__)
 
@@ -68,10 +70,11 @@ async def run(
             search=await open_search_engine(settings, fetcher, stack),
             fetcher=fetcher,
             store=StoredArticles(objects, settings.public_url),
+            table=await open_article_table(settings, allowed, stack),
         )
         clock = SystemClock()
         bucket = await open_bucket(js)
-        attempts = Attempts(registry, ports, Payloads(objects), bucket, client, clock)
+        attempts = Attempts(registry, ports, Payloads(objects), bucket, client, clock, tariff(settings))
         runner = Runner(client, attempts, HandBacks(bucket), stages, settings.stage_slots, clock)
         broker = _control(settings, runner, closed)
         stack.push_async_callback(stop_broker, broker)

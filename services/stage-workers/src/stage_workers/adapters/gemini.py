@@ -121,7 +121,7 @@ class Gemini:
             text="".join(part.text for part in parts),
             calls=tuple(_call(call, number) for number, call in enumerate(calls, 1)),
             finish="length" if finish == "MAX_TOKENS" else "stop",
-            usage=Usage(input_tokens=used.prompt_token_count, output_tokens=used.candidates_token_count),
+            usage=_usage(used),
             model=self._model,
         )
 
@@ -133,6 +133,15 @@ class Gemini:
         return model_errors.refusal(status, body, headers, provider=self._model, key=self._key, now=now)
 
 
+def _usage(used: Any) -> Usage:
+    """Return the tokens that are charged for: thoughts count as output, and only the total tells of them."""
+    thought_and_said = used.total_token_count - used.prompt_token_count
+    return Usage(
+        input_tokens=used.prompt_token_count,
+        output_tokens=max(used.candidates_token_count, thought_and_said),
+    )
+
+
 def _library() -> Any:
     """Import the library. Raises SettingsError when it is not installed."""
     logging.getLogger("google").setLevel(logging.INFO)  # at debug level it would log requests with their key
@@ -142,7 +151,8 @@ def _library() -> Any:
             import google.generativeai  # noqa: PLC0415  only when chosen
     except ImportError as error:
         raise SettingsError(
-            "BLOG_WRITER_LANGUAGE_MODEL: gemini needs the package blog-writer-stage-workers[gemini]"
+            "gemini, chosen by BLOG_WRITER_LANGUAGE_MODEL or by GOOGLE_API_KEY, needs the package "
+            "blog-writer-stage-workers[gemini]; BLOG_WRITER_LANGUAGE_MODEL=extractive writes without it"
         ) from error
     return google.generativeai
 
