@@ -160,7 +160,12 @@ async def place(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterat
         )
         await start(service(notifier.service.run, posting))
         for port in ports:
-            settings = gateway.settings.Settings(**common, article_store=tmp_path.as_uri(), port=port)
+            settings = gateway.settings.Settings(
+                **common,
+                article_store=tmp_path.as_uri(),
+                port=port,
+                allow_private_networks=("127.0.0.0/8",),
+            )
             await start(service(gateway.service.run, settings))
         await start(workers.at_work(nats_url))
         yield Place([f"http://127.0.0.1:{port}" for port in ports], nats_url, hook, sink, workers)

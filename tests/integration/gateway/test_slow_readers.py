@@ -51,7 +51,7 @@ async def ask(door: Any, job_id: str, last: int) -> tuple[asyncio.StreamReader, 
     await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", door.port))
     reader, writer = await asyncio.open_connection(sock=raw, limit=2048)
     writer.write(
-        f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+        f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
         f"Last-Event-ID: {last}\r\nConnection: close\r\n\r\n".encode()
     )
     await writer.drain()
