@@ -19,6 +19,7 @@ from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
 from blog_writer.follow import follow
+from blog_writer.nats_access import access
 from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption
 from blog_writer.settings import UpSettings, read_running
 from chassis.errors import ChassisError, SettingsError
@@ -145,7 +146,7 @@ def write(
 
 def finish(gateway: Client, job_id: str, out: Path | None) -> None:
     """Follow a job to its end and write its article; exit with 1 when there is none."""
-    last = follow(gateway.events(job_id), console)
+    last = follow(gateway.stream(job_id), console)
     if last is None or last["type"] != "completed":
         raise typer.Exit(1)
     result = gateway.status(job_id)["result"]
@@ -194,7 +195,7 @@ def jobs(
 @app.command()
 def status(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Show one job as JSON, without its article."""
-    answer = client(url, data_dir).status(job_id)
+    answer: dict[str, Any] = {**client(url, data_dir).status(job_id)}
     result = answer.pop("result", None)
     if result is not None:
         answer["headline"] = result["headline"]
@@ -241,6 +242,14 @@ def migrate() -> None:
         raise CommandError("DATABASE_URL is not set: name the Postgres database to migrate")
     applied = asyncio.run(migrate_all(database_url))
     console.print("\n".join(applied) or "nothing to do: the database is up to date")
+
+
+@app.command("nats-access")
+def print_nats_access(
+    tenant: Annotated[list[str] | None, typer.Option(help="Who reads its events; may be repeated.")] = None,
+) -> None:
+    """Print who may do what on a NATS server, to include in its configuration; passwords are read from variables."""
+    typer.echo(access(tenant or []), nl=False)
 
 
 @app.command()

@@ -1,18 +1,24 @@
-"""A small client of the HTTP API, for the command line."""
+"""Clients of the HTTP API, blocking and asynchronous: ``docs/client.md`` shows how they are used."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
+from blog_writer import wire
+from blog_writer.async_client import AsyncClient
 from blog_writer.errors import GatewayUnreachable, RequestRefused
+from blog_writer.receiving import InvalidWebhook, verify_webhook
+from blog_writer.wire import Json
 
-Json = dict[str, Any]
+__all__ = [
+    "AsyncClient", "Client", "GatewayUnreachable", "InvalidWebhook", "Json", "RequestRefused", "verify_webhook",
+]  # fmt: skip
 
 
 class Client:
@@ -20,32 +26,79 @@ class Client:
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
-        auth = _key_for(httpx.URL(self.url), api_key) if api_key else None
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, auth=auth)
+        self._http = httpx.Client(**wire.options(self.url, api_key))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
-    def submit(self, request: Json) -> Json:
-        """Submit a job and return the gateway's answer, with ``job_id``."""
-        return self._json("POST", "/write-async", json=request)
+    def submit(self, request: wire.Request, *, idempotency_key: str | None = None) -> wire.Accepted:
+        """Submit a job. With an idempotency key, submitting again gives the same job."""
+        headers = wire.submit_headers(idempotency_key)
+        accepted: wire.Accepted = self._json("POST", "/write-async", json=wire.body(request), headers=headers)
+        return accepted
 
-    def status(self, job_id: str) -> Json:
+    def submit_batch(
+        self,
+        requests: Iterable[wire.Request],
+        *,
+        batch_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> wire.BatchAccepted:
+        """Submit up to 100 jobs at once: all are accepted, or none."""
+        accepted: wire.BatchAccepted = self._json(
+            "POST",
+            "/write-batch",
+            json=wire.batch_body(requests, batch_id),
+            headers=wire.submit_headers(idempotency_key),
+        )
+        return accepted
+
+    def status(self, job_id: str) -> wire.JobStatus:
         """Return a job's status, with its result once completed."""
-        return self._json("GET", f"/jobs/{job_id}/status")
+        status: wire.JobStatus = self._json("GET", f"/jobs/{job_id}/status")
+        return status
 
-    def jobs(self, **filters: str | int) -> Json:
+    def batch(self, batch_id: str) -> Json:
+        """Return how a batch stands."""
+        status: Json = self._json("GET", f"/batches/{quote(batch_id, safe='')}")
+        return status
+
+    def jobs(self, **filters: str | int) -> wire.JobPage:
         """Return a page of jobs, newest first; filters: status, batch_id, limit, offset."""
-        return self._json("GET", "/jobs", params=filters)
+        page: wire.JobPage = self._json("GET", "/jobs", params=filters)
+        return page
 
-    def cancel(self, job_id: str) -> Json:
+    def wait(self, job_id: str, seconds: float | None = None) -> wire.JobStatus:
+        """Return a job's status once it has ended. Raises TimeoutError after so many seconds."""
+        began, asked = time.monotonic(), 0
+        while not wire.ended(status := self.status(job_id)):
+            time.sleep(wire.until_next_look(job_id, asked, time.monotonic() - began, seconds))
+            asked += 1
+        return status
+
+    def cancel(self, job_id: str) -> wire.Acknowledged:
         """Cancel a job that has not ended."""
-        return self._json("POST", f"/jobs/{job_id}/cancel")
+        answer: wire.Acknowledged = self._json("POST", f"/jobs/{job_id}/cancel")
+        return answer
 
-    def retry(self, job_id: str, max_cost_usd: float | None = None) -> Json:
+    def retry(self, job_id: str, max_cost_usd: float | None = None) -> wire.Acknowledged:
         """Go on with a failed job, perhaps with another limit of what it may cost."""
-        body = {} if max_cost_usd is None else {"json": {"max_cost_usd": max_cost_usd}}
-        return self._json("POST", f"/jobs/{job_id}/retry", **body)
+        body = wire.retry_body(max_cost_usd)
+        answer: wire.Acknowledged = self._json("POST", f"/jobs/{job_id}/retry", **body)
+        return answer
+
+    def article(self, job_id: str, kind: str = "html") -> str:
+        """Return a completed job's article, as ``html`` or ``markdown``."""
+        with self._problems():
+            headers = {"accept": wire.ARTICLE_KINDS[kind]}
+            return self._http.get(f"/jobs/{job_id}/article", headers=headers).raise_for_status().text
 
     def deliveries(self, job_id: str) -> list[Json]:
         """Return a job's webhooks with every attempt at them."""
@@ -55,87 +108,82 @@ class Client:
     def replay_deliveries(self, job_id: str, seq: int | None = None) -> Json:
         """Send a job's webhooks again that were not delivered, or that of one event."""
         only = {} if seq is None else {"seq": seq}
-        return self._json("POST", f"/jobs/{job_id}/deliveries/replay", params=only)
+        answer: Json = self._json("POST", f"/jobs/{job_id}/deliveries/replay", params=only)
+        return answer
 
     def test_webhook(self, url: str) -> Json:
         """Post a signed test webhook to an address and return how it went."""
-        return self._json("POST", "/webhooks/test", json={"url": url})
+        answer: Json = self._json("POST", "/webhooks/test", json={"url": url})
+        return answer
 
     def ready(self) -> Json:
         """Return the gateway's word on what it depends on."""
-        return self._json("GET", "/ready")
+        answer: Json = self._json("GET", "/ready")
+        return answer
 
     def download(self, url: str) -> bytes:
         """Return a stored file's bytes."""
         with self._problems():
             return self._http.get(url).raise_for_status().content
 
-    def events(self, job_id: str, after: int = 0) -> Iterator[Json]:
-        """Yield a job's events as they happen until it ends, reconnecting where the stream breaks."""
-        ended = False
-        failures = 0
-        while not ended:
-            try:
-                for event in self._stream(job_id, after):
-                    failures = 0
-                    after = event.get("seq") or after
-                    ended = event["type"] in {"completed", "failed", "cancelled"}
-                    yield event
-            except GatewayUnreachable:
-                failures += 1
-                if failures > _RECONNECTS:
-                    raise
-                time.sleep(min(0.1 * 2**failures, _LONGEST_WAIT))
+    def events(self, job_id: str, after: int = 0, limit: int = 500) -> wire.EventPage:
+        """Return a page of a job's history, of the events with a higher seq than ``after``."""
+        page: wire.EventPage = self._json(
+            "GET", f"/jobs/{job_id}/events", params={"after": after, "limit": limit}
+        )
+        return page
 
-    def _stream(self, job_id: str, after: int) -> Iterator[Json]:
-        headers = {"accept": "text/event-stream", "last-event-id": str(after)}
-        with (
-            self._problems(),
-            self._http.stream("GET", f"/jobs/{job_id}/events", headers=headers) as response,
-        ):
+    def stream(self, job_id: str, after: int = 0) -> Iterator[Json]:
+        """Yield a job's events as they happen until it ends, reconnecting where the stream breaks."""
+        lines = wire.EventLines(str(after))
+        for event in self._following(f"/jobs/{job_id}/events", lines, job_id):
+            yield event
+            if wire.ends(event):
+                return
+
+    def stream_all(self, cursor: str = "") -> Iterator[wire.FeedEvent]:
+        """Yield the events of all jobs as they happen, for ever: after a cursor, or from now on; ``0`` for all kept."""
+        lines = wire.EventLines(cursor)
+        for event in self._following("/jobs/events", lines, None):
+            yield wire.FeedEvent(cursor=lines.last, event=event)
+
+    def _following(self, path: str, lines: wire.EventLines, job_id: str | None) -> Iterator[Json]:
+        failures = 0
+        while True:
+            came = False
+            try:
+                for event in self._events(path, lines):
+                    came, failures = True, 0
+                    yield event
+                if job_id and not came and wire.ended(self.status(job_id)):
+                    return
+            except GatewayUnreachable:
+                if failures >= wire.RECONNECTS:
+                    raise
+            failures += 1
+            time.sleep(wire.pause(failures))
+
+    def _events(self, path: str, lines: wire.EventLines) -> Iterator[Json]:
+        lines.begin()
+        headers = wire.stream_headers(lines.last)
+        with self._problems(), self._http.stream("GET", path, headers=headers) as response:
             if response.is_error:
                 response.read()
                 response.raise_for_status()
             for line in response.iter_lines():
-                if line.startswith("data:") and line[5:].strip():
-                    yield json.loads(line[5:])
+                event = lines.take(line)
+                if event is not None:
+                    yield event
 
-    def _json(self, method: str, path: str, **options: Any) -> Json:
+    def _json(self, method: str, path: str, **options: Any) -> Any:
         with self._problems():
-            answer: Json = self._http.request(method, path, **options).raise_for_status().json()
-            return answer
+            return self._http.request(method, path, **options).raise_for_status().json()
 
     @contextmanager
     def _problems(self) -> Iterator[None]:
         try:
             yield
         except httpx.HTTPStatusError as error:
-            raise _refusal(error.response) from error
+            raise wire.refusal(error.response) from error
         except httpx.TransportError as error:
             raise GatewayUnreachable(self.url, str(error) or type(error).__name__) from error
-
-
-_RECONNECTS = 30
-"""Broken streams in a row before the client gives up: about two minutes."""
-_LONGEST_WAIT = 5.0
-"""Seconds between two tries, at most."""
-
-
-def _key_for(gateway: httpx.URL, api_key: str) -> Callable[[httpx.Request], httpx.Request]:
-    """Return what adds the key to requests to the gateway alone: files of an article may lie elsewhere."""
-
-    def add(request: httpx.Request) -> httpx.Request:
-        if (request.url.scheme, request.url.netloc) == (gateway.scheme, gateway.netloc):
-            request.headers["Authorization"] = f"Bearer {api_key}"
-        return request
-
-    return add
-
-
-def _refusal(response: httpx.Response) -> RequestRefused:
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
-    detail = problem.get("detail") or problem.get("title") or response.reason_phrase
-    return RequestRefused(response.status_code, problem.get("code", "unknown"), detail)

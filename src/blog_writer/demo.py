@@ -91,7 +91,7 @@ def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> No
 def _write_with(gateway: Client, site: str, keyword: str, out: Path, console: Console) -> None:
     job_id = gateway.submit({"primary_keyword": keyword, "company_url": site})["job_id"]
     console.print(f"job {job_id}")
-    last = follow(gateway.events(job_id), console)
+    last = follow(gateway.stream(job_id), console)
     status = gateway.status(job_id)
     if last is None or status["status"] != "completed":
         raise CommandError(f"the job ended as {status['status']}: {status.get('error')}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import msgspec
 
+from blog_writer.embedded.nats import Access
+from blog_writer.nats_access import ACCOUNT, SERVICES, access, password_variable
 from chassis.errors import SettingsError
 from chassis.settings import variables
+from notifier.settings import Tenant
 
 
 class UpSettings(msgspec.Struct, frozen=True):
@@ -33,6 +36,8 @@ class UpSettings(msgspec.Struct, frozen=True):
     db_path: str | None = None
     """Folder of the embedded database; ``<data_dir>/postgres`` when not given."""
     log_level: str = "info"
+    nats_tenants: tuple[Tenant, ...] = ()
+    """Tenants with an account on the embedded NATS server, to read their events."""
 
     def data_folder(self) -> Path:
         """Return the data folder as an absolute path, made if it is not there. Raises SettingsError."""
@@ -46,6 +51,26 @@ class UpSettings(msgspec.Struct, frozen=True):
     def database_folder(self) -> Path:
         """Return the embedded database's folder as an absolute path."""
         return Path(self.db_path or Path(self.data_dir, "postgres")).absolute()
+
+
+def nats_passwords(data_dir: Path, users: Sequence[str]) -> dict[str, str]:
+    """Return the passwords of NATS users by variable; new ones are kept in the data folder, for its owner to read."""
+    path = data_dir / "nats-passwords.json"
+    kept: dict[str, str] = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
+    # Begins with a letter: the server takes what looks like a number for one.
+    passwords = {
+        name: kept.get(name) or "p" + secrets.token_hex(24) for name in map(password_variable, users)
+    }
+    if passwords.items() - kept.items():
+        _write_private(path, msgspec.json.encode(kept | passwords))
+    return passwords
+
+
+def nats_access(data_dir: Path, tenants: Sequence[str]) -> Access:
+    """Return who may do what on the embedded NATS server. Raises SettingsError."""
+    passwords = nats_passwords(data_dir, (SERVICES, *tenants))
+    password = passwords[password_variable(SERVICES)]
+    return Access(access(tenants), passwords, SERVICES, password, ACCOUNT)
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -117,8 +142,11 @@ def read_running(data_dir: Path) -> Running | None:
 
 def write_running(data_dir: Path, running: Running) -> None:
     """Write ``running.json`` at once and whole, readable by its owner alone since it holds the database's password."""
-    path = data_dir / "running.json"
+    _write_private(data_dir / "running.json", msgspec.json.encode(running))
+
+
+def _write_private(path: Path, data: bytes) -> None:
     unfinished = path.with_suffix(".new")
     unfinished.touch(mode=0o600)
-    unfinished.write_bytes(msgspec.json.encode(running))
+    unfinished.write_bytes(data)
     unfinished.replace(path)

@@ -29,6 +29,7 @@ from blog_writer.migrations import migrate_all
 from blog_writer.settings import (
     Running,
     UpSettings,
+    nats_access,
     service_environment,
     unknown_variables,
     write_running,
@@ -87,7 +88,8 @@ async def servers(settings: UpSettings, data_dir: Path) -> AsyncIterator[tuple[s
     async with AsyncExitStack() as stack:
         nats_url = settings.nats_url
         if nats_url is None:
-            nats_url = await stack.enter_async_context(embedded.nats_server(data_dir / "nats"))
+            access = nats_access(data_dir, settings.nats_tenants)
+            nats_url = await stack.enter_async_context(embedded.nats_server(data_dir / "nats", access=access))
         database_url = settings.database_url
         if database_url is None:
             database_url = await stack.enter_async_context(embedded.postgres(settings.database_folder()))

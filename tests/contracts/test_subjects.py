@@ -24,7 +24,10 @@ from contracts.stages import StageId
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for folder in ("src", "libs", "services") for path in sorted((ROOT / folder).rglob("*"))]
-SUBJECT = re.compile(r"\bblog\.(cmd|stage|result|events|dead|control)\b")
+SUBJECT = re.compile(r"\bblog\.(cmd|stage|result|events|dead|control|tenant)\b")
+
+
+CANCELLED = Cancelled(job_id=JOB_ID, seq=3, at=AT, tenant="acme")
 
 
 def matches(wanted: str, subject: str) -> bool:
@@ -100,6 +103,16 @@ def test_questions_to_the_notifier_are_stored_by_no_stream() -> None:
 def test_a_message_has_one_stream_and_its_consumers(sent: Sample) -> None:
     assert sent.subject is not None
     assert (streams_of(sent.subject), consumers_of(sent.subject)) == expected(sent)
+
+
+def test_an_event_for_a_tenant_goes_to_its_durable_and_to_no_stream_of_the_services() -> None:
+    subject = subjects.tenant_event("acme", subjects.event(CANCELLED))
+    stream = streams.tenant_events(("acme", "other"))
+    assert any(matches(each, subject) for each in stream.subjects)
+    assert [one.durable for one in stream.consumers if matches(one.filters[0], subject)] == ["acme"]
+    assert streams_of(subject) == []
+    with pytest.raises(ValueError, match="cannot be part of a subject"):
+        subjects.tenant_event("a.*", subjects.event(CANCELLED))
 
 
 @pytest.mark.parametrize("stage", StageId)
@@ -202,5 +215,6 @@ def test_functions_build_every_subject_of_the_file() -> None:
     constants = {
         value for name, value in vars(subjects).items() if isinstance(value, str) and SUBJECT.search(value)
     }
-    taken = {each for stream in streams.ALL for each in stream.subjects} | {subjects.CANCELLED}
+    kept = (*streams.ALL, streams.tenant_events(()))
+    taken = {each for stream in kept for each in stream.subjects} | {subjects.CANCELLED}
     assert constants - {subjects.__doc__} == taken

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from blog_writer.embedded.child import ServerFailed
-from blog_writer.embedded.nats import NatsServer
+from blog_writer.embedded.nats import Access, NatsServer
 from blog_writer.embedded.postgres import PostgresServer
 from chassis import logs
 
@@ -32,13 +32,13 @@ def postgres(data_dir: Path, port: int = 0) -> AbstractAsyncContextManager[str]:
 
 
 def nats_server(
-    data_dir: Path, port: int = 0, *, sync_always: bool = True
+    data_dir: Path, port: int = 0, *, sync_always: bool = True, access: Access | None = None
 ) -> AbstractAsyncContextManager[str]:
     """Run nats-server with JetStream on ``data_dir`` (made if missing) and yield its address.
 
-    With ``sync_always`` every stored message is on disk before it is confirmed. Threads and errors as above.
+    With ``sync_always`` every stored message is on disk before it is confirmed. ``access`` says who may do what. Threads and errors as above.
     """
-    return _running(NatsServer(data_dir, port, sync_always=sync_always), "nats-server")
+    return _running(NatsServer(data_dir, port, sync_always=sync_always, access=access), "nats-server")
 
 
 @asynccontextmanager

@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from blog_writer.embedded.child import Child, ServerFailed, free_port
 from blog_writer.embedded.wheels import nats_binary
@@ -24,16 +26,34 @@ jetstream {{
   {sync}
   {limit}
 }}
+{access}
 """
+
+
+class Access(NamedTuple):
+    """Who may do what on a server."""
+
+    configuration: str
+    """With the passwords as variables."""
+    passwords: Mapping[str, str]
+    """By variable."""
+    user: str
+    """Whose address the server tells."""
+    password: str
+    account: str
+    """Where that user's streams are."""
 
 
 class NatsServer:
     """One server on one data folder. Blocking; the asyncio form is in the package."""
 
-    def __init__(self, data_dir: Path, port: int = 0, *, sync_always: bool = True) -> None:
+    def __init__(
+        self, data_dir: Path, port: int = 0, *, sync_always: bool = True, access: Access | None = None
+    ) -> None:
         self._dir = data_dir.absolute()
         self._wanted_port = port
         self.port = port
+        self._access = access
         self._sync = "sync_interval: always" if sync_always else ""
         self.store_limit = ""
         """Bytes that the store may take from the next start on (``64K``), to see what a full disk does."""
@@ -42,8 +62,9 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """The server's address."""
-        return f"nats://127.0.0.1:{self.port}"
+        """The server's address, with name and password where it wants them."""
+        login = f"{self._access.user}:{self._access.password}@" if self._access else ""
+        return f"nats://{login}127.0.0.1:{self.port}"
 
     @property
     def store(self) -> Path:
@@ -82,9 +103,22 @@ class NatsServer:
         self.port = self._wanted_port or free_port()
         configuration = self._dir / "nats-server.conf"
         limit = f"max_file_store: {self.store_limit}" if self.store_limit else ""
-        text = _CONFIGURATION.format(port=self.port, store=self.store, sync=self._sync, limit=limit)
-        configuration.write_text(text)
-        self._child.start([nats_binary(), "-c", configuration])
+        access = self._access.configuration if self._access else ""
+        configuration.write_text(
+            _CONFIGURATION.format(
+                port=self.port, store=self.store, sync=self._sync, limit=limit, access=access
+            )
+        )
+        passwords = self._access.passwords if self._access else {}
+        self._keep_streams()
+        self._child.start([nats_binary(), "-c", configuration], env={**os.environ, **passwords})
+
+    def _keep_streams(self) -> None:
+        """Give the streams of a folder from before there were accounts to the account that has them now."""
+        folder = self.store / "jetstream"
+        old, new = folder / "$G", folder / (self._access.account if self._access else "$G")
+        if old.exists() and not new.exists():
+            old.rename(new)
 
     def wait(self) -> None:
         """Wait until the server takes connections. Raises ServerFailed with the end of its log."""

@@ -78,7 +78,7 @@ def _write(gateway: Client, brief: Brief, company_url: str, out: Path | None, co
         "country": brief.country,
     }
     job_id = gateway.submit(request)["job_id"]
-    for _ in gateway.events(job_id):  # they end with the job
+    for _ in gateway.stream(job_id):  # they end with the job
         pass
     status = gateway.status(job_id)
     if status["status"] != "completed":

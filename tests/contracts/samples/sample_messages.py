@@ -289,6 +289,9 @@ ROWS = (
     ),
     views.ResultRow(job_id=JOB_ID, tenant="default", result='{"success":true}', created_at=END),
     views.EventRow(job_id=JOB_ID, tenant="default", seq=9, type="failed", at=END, body='{"type":"failed"}'),
+    views.FeedRow(
+        tenant="default", position=731, job_id=JOB_ID, seq=9, type="failed", body='{"type":"failed"}'
+    ),
     views.DeletedJobRow(job_id=JOB_ID, deleted_at=END),
     views.RefusedSubmissionRow(job_id=JOB_ID, code="undecodable", reason="no JSON", at=END),
     views.StageRunRow(
@@ -343,6 +346,9 @@ def _answers() -> Iterator[Sample]:
             success=True, job_id=JOB_ID, message="Job cancelled successfully"
         ),
         "events": schemas.EventPage(events=[Raw(codec.encode(event)) for event in PUBLIC[:3]], next_after=3),
+        "feed": schemas.FeedPage(
+            events=[Raw(codec.encode(event)) for event in PUBLIC[:3]], next_after=f"731.{JOB_ID}.3"
+        ),
         "health": schemas.Health(status="ready", checks={"postgres": "ok", "nats": "ok"}),
     }.items():
         yield Sample(f"answer_{name}", answer, type(answer), variation=True)

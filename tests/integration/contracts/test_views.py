@@ -15,6 +15,7 @@ from contracts.views import (
     DeliveryAttemptRow,
     DeliveryRow,
     EventRow,
+    FeedRow,
     JobRow,
     ResultRow,
     StageRunRow,
@@ -25,6 +26,7 @@ READ_AS = {
     "uuid": str,
     "text": str,
     "integer": int,
+    "bigint": int,
     "double precision": float,
     "timestamp with time zone": datetime,
 }
@@ -56,7 +58,7 @@ def _not_none(hint: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "row", [JobRow, ResultRow, EventRow, StageRunRow, CallbackRow, DeliveryRow, DeliveryAttemptRow]
+    "row", [JobRow, ResultRow, EventRow, FeedRow, StageRunRow, CallbackRow, DeliveryRow, DeliveryAttemptRow]
 )
 async def test_a_view_has_the_columns_of_its_class_in_their_order(row: type[View], database_url: str) -> None:
     await migrate_all(database_url)

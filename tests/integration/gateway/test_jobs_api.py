@@ -366,7 +366,7 @@ async def test_a_quiet_stream_says_so_and_the_client_goes_on(
         job_id = await door.submit()
         reading = asyncio.create_task(read_stream(door, job_id, lines=heard))
         client = Client(f"http://127.0.0.1:{door.port}")
-        following = asyncio.create_task(asyncio.to_thread(lambda: list(client.events(job_id))))
+        following = asyncio.create_task(asyncio.to_thread(lambda: list(client.stream(job_id))))
         async with asyncio.timeout(20):
             while heard.count(": still here") < 20:
                 await asyncio.sleep(0.05)

@@ -19,6 +19,10 @@ from chassis.errors import CannotListen
 Application = Callable[..., Awaitable[None]]
 
 
+UNREAD_SECONDS = 30.0
+"""A client that takes nothing for so long, of what was written to it, loses its connection (tcp(7), TCP_USER_TIMEOUT)."""
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to the process."""
 
@@ -78,6 +82,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; its connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
         listener.bind((host, port))
     except OSError as error:
         listener.close()
@@ -95,12 +101,8 @@ def operations_app(live: Callable[[], bool], ready: Callable[[], Awaitable[dict[
         if path == "/metrics":
             return 200, CONTENT_TYPE_LATEST, generate_latest()
         if path == "/health":
-            alive = live()
-            return (
-                200 if alive else 503,
-                "application/json",
-                json.dumps({"status": "ok" if alive else "dead"}).encode(),
-            )
+            status, word = (200, "ok") if live() else (503, "dead")
+            return status, "application/json", json.dumps({"status": word}).encode()
         if path == "/ready":
             problems = await ready()
             body = {"status": "unready" if problems else "ready", "problems": problems}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -110,6 +111,25 @@ DEAD_LETTERS = Stream(
         Consumer(durable="orchestrator", filters=(subjects.DEAD_LETTERS,), ack_wait_seconds=ACK_WAIT_SECONDS),
     ),
 )
+COPYING = Consumer(durable="tenants", filters=(subjects.EVENTS,), ack_wait_seconds=ACK_WAIT_SECONDS)
+"""Of the event stream, where tenants read from NATS: what they may read is copied to subjects with their names."""
+
+
+def tenant_events(tenants: Sequence[str]) -> Stream:
+    """Return the stream of events that tenants read, with one durable for each, named like the tenant."""
+    return Stream(
+        name="BLOG_TENANT_EVENTS",
+        subjects=(subjects.TENANT_EVENTS,),
+        retention="limits",
+        max_age_seconds=EVENTS.max_age_seconds,
+        discard="old",
+        consumers=tuple(
+            Consumer(durable=tenant, filters=(subjects.tenant_filter(tenant),), ack_wait_seconds=30)
+            for tenant in tenants
+        ),
+    )
+
+
 ALL = (COMMANDS, STAGES, RESULTS, EVENTS, DEAD_LETTERS)
 
 

@@ -18,6 +18,7 @@ COMMANDS = "blog.cmd.*.*"
 STAGES = "blog.stage.*.*"
 RESULTS = "blog.result.*.*"
 EVENTS = "blog.events.*.*"
+TENANT_EVENTS = "blog.tenant.*.events.*.*"
 DEAD_LETTERS = "blog.dead.*"
 CANCELLED = "blog.control.cancelled.*"
 """Core NATS, not stored: cancellations, to all workers."""
@@ -69,6 +70,17 @@ def event(message: JobEvent) -> str:
 def event_filter(type_name: str) -> str:
     """One type of event, of all jobs."""
     return f"blog.events.*.{_token(type_name)}"
+
+
+def tenant_event(tenant: str, event_subject: str) -> str:
+    """``blog.tenant.<tenant>.events.<job_id>.<type>``, for an event's own subject."""
+    job_id, type_name = event_subject.split(".")[2:]
+    return f"blog.tenant.{_token(tenant)}.events.{_token(job_id)}.{_token(type_name)}"
+
+
+def tenant_filter(tenant: str) -> str:
+    """All events of a tenant."""
+    return f"blog.tenant.{_token(tenant)}.events.*.*"
 
 
 def dead_letter(letter: DeadLetter) -> str:

@@ -81,6 +81,22 @@ class EventRow(View, frozen=True, kw_only=True):
     """JSON of one of :mod:`contracts.events`."""
 
 
+class FeedRow(View, frozen=True, kw_only=True):
+    """One public event in the order of a tenant's feed: by position, job and seq."""
+
+    VIEW: ClassVar[str] = "api.feed"
+
+    tenant: str
+    position: int | None
+    """The transaction that committed it. It may be read once no older transaction runs, so that none is passed over;
+    None for events of releases that had no feed."""
+    job_id: str
+    seq: int
+    type: str
+    body: str
+    """JSON of one of :mod:`contracts.events`."""
+
+
 class StageRunRow(View, frozen=True, kw_only=True):
     """One attempt at one stage."""
 

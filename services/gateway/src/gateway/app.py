@@ -9,7 +9,6 @@ from litestar.config.cors import CORSConfig
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig
 
 from chassis.clock import Clock
@@ -24,6 +23,7 @@ from gateway.headers import add_headers
 from gateway.notifier import Notifier
 from gateway.openapi import COMPONENTS, KEY, complete
 from gateway.operations import BrokerState
+from gateway.pages import PlainRenderPlugin, get_asyncapi
 from gateway.problems import handle
 from gateway.settings import Settings
 from gateway.store import Store
@@ -44,6 +44,7 @@ ROUTES = (
     jobs.get_file,
     browsing.make_token,
     events.get_events,
+    events.get_feed,
     deliveries.get_deliveries,
     deliveries.replay_deliveries,
     deliveries.test_webhook,
@@ -51,6 +52,7 @@ ROUTES = (
     operations.health,
     operations.ready,
     operations.index,
+    get_asyncapi,
 )
 
 
@@ -98,7 +100,7 @@ def create_app(
             title="blog-writer",
             version="1",
             description="Writes blog articles as durable, fire-and-forget jobs.",
-            render_plugins=[ScalarRenderPlugin()],
+            render_plugins=[PlainRenderPlugin()],
             components=COMPONENTS,
             security=[{KEY: []}],
             openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC, include_in_schema=False),

@@ -49,6 +49,8 @@ _FORMS = {
     "/jobs/{job_id}/article": {"text/html": _TEXT, "text/markdown": _TEXT, "application/json": _OBJECT},
     "/jobs/{job_id}/files/{name}": {"*/*": _TEXT},
     "/jobs/{job_id}/events": {"application/json": _OBJECT, "text/event-stream": _TEXT},
+    "/jobs/events": {"application/json": _OBJECT, "text/event-stream": _TEXT},
+    "/asyncapi": {"application/json": _OBJECT, "text/html": _TEXT},
 }
 """Answers whose form the request chooses."""
 

@@ -58,6 +58,7 @@ async def index() -> dict[str, str]:
     return {
         "service": "blog-writer",
         "documentation": "/schema",
+        "events": "/asyncapi",
         "submit": "/write-async",
         "jobs": "/jobs",
         "statistics": "/jobs/stats",

@@ -177,6 +177,16 @@ CROSS JOIN LATERAL (
 ) AS e
 ORDER BY n.place, e.seq;
 
+-- name: feed_end
+-- The position that the feed has reached: all events before it are committed.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
+-- name: feed
+-- At most $6 events of tenant $1 after position $2, job $3 and seq $4, and before position $5.
+SELECT position, job_id, seq, type, body FROM api.feed
+WHERE tenant = $1 AND (position, job_id, seq) > ($2, $3::uuid, $4) AND position < $5
+ORDER BY position, job_id, seq LIMIT $6;
+
 -- name: deliveries
 -- A job's webhooks.
 SELECT * FROM api.deliveries WHERE job_id = $1 AND tenant = $2 ORDER BY seq LIMIT 1000;

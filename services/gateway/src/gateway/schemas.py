@@ -162,6 +162,14 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     """Ask with ``after`` set to it for what comes next."""
 
 
+class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of all jobs, those of each job in their order."""
+
+    events: list[Any]
+    next_after: str
+    """Ask with ``after`` set to it for what comes next."""
+
+
 class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a webhook."""
 

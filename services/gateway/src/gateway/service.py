@@ -33,7 +33,14 @@ from gateway.tokens import TokenSigner, secret_bytes
 
 log = logs.get_logger(__name__)
 
-VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs", "api.deliveries", "api.delivery_attempts")
+VIEWS = (
+    "api.jobs",
+    "api.refused_submissions",
+    "api.deleted_jobs",
+    "api.feed",
+    "api.deliveries",
+    "api.delivery_attempts",
+)
 """Of the orchestrator and the notifier, that this release of the gateway reads."""
 ROLE = ("blog_writer_gateway", "gateway")
 """The database role that it works as, and the schema that is its own."""

@@ -21,6 +21,7 @@ from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.jobs import JobState
 from contracts.views import DeliveryAttemptRow, DeliveryRow, JobRow
 from gateway.errors import key_reused
+from gateway.feed_place import FeedPlace
 from gateway.presenters import submitted_row
 
 log = logs.get_logger(__name__)
@@ -214,6 +215,20 @@ class Store:
         for row in await self.pool.fetch(self._queries["events"], *columns(cursors), limit):
             pages[row["place"] - 1].append(row)
         return pages
+
+    @_in_time
+    async def feed_end(self) -> int:
+        """Return the position before which all events are committed."""
+        end: int = await self.pool.fetchval(self._queries["feed_end"])
+        return end
+
+    @_in_time
+    async def feed(self, tenant: str, after: FeedPlace, end: int, limit: int) -> list[asyncpg.Record]:
+        """Return the events of all of a tenant's jobs after a place and before a position that the feed has reached."""
+        rows: list[asyncpg.Record] = await self.pool.fetch(
+            self._queries["feed"], tenant, after.position, after.job_id, after.seq, end, limit
+        )
+        return rows
 
     @_in_time
     async def deliveries(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from contracts.jobs import TERMINAL_STATES
 from contracts.views import JobRow
 from gateway.errors import Refusal, job_not_found
 from gateway.feed import Feed
+from gateway.feed_place import FeedPlace
 from gateway.presenters import job_status
 from gateway.schemas import JobStatus
 from gateway.store import PAGE, Store
@@ -19,6 +20,9 @@ from gateway.store import PAGE, Store
 POLL_SECONDS = 2.0
 """How often those who wait look at the database without a wake-up."""
 HEARTBEAT_SECONDS = 15.0
+SOON_SECONDS = 0.2
+"""When to look again for an event that was heard of: an older transaction may still be in its way."""
+SOON_LOOKS = 10
 
 
 class StreamEvent(msgspec.Struct, frozen=True):
@@ -26,7 +30,8 @@ class StreamEvent(msgspec.Struct, frozen=True):
 
     type: str
     data: str
-    seq: int | None = None
+    id: int | str | None = None
+    """What a reader resumes after."""
 
 
 class Waiting:
@@ -74,7 +79,7 @@ class Waiting:
             raise Refusal(409, "job_cancelled", "the job was cancelled", job_id=job_id)
         raise Refusal(503, "stopping", "the gateway stops; the job goes on", job_id=job_id)
 
-    async def events(self, tenant: str, job_id: str, after: int) -> AsyncIterator[StreamEvent]:
+    async def events(self, tenant: str, job_id: str, after: int) -> AsyncGenerator[StreamEvent]:
         """Yield a job's events after a number, without gaps, as they come; ends after the last one.
 
         Progress comes between them, and heartbeats when nothing else does.
@@ -101,6 +106,34 @@ class Waiting:
                 if quiet >= HEARTBEAT_SECONDS:
                     quiet, look = 0.0, True
                     yield StreamEvent("", "")
+
+    async def feed(self, tenant: str, after: FeedPlace | None) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of all of a tenant's jobs after a place, or from now on, until the gateway stops.
+
+        Heartbeats tell the place that was reached, the first one at once.
+        """
+        with self._feed.listen_to_tenant(tenant) as listener:
+            place = after or FeedPlace(await self._store.feed_end())
+            yield StreamEvent("", "", str(place))
+            quiet, looks = 0.0, 0
+            while not listener.closed:
+                end = await self._store.feed_end()
+                rows = await self._store.feed(tenant, place, end, PAGE)
+                for row in rows:
+                    place = FeedPlace(row["position"], row["job_id"], row["seq"])
+                    yield StreamEvent(row["type"], row["body"], str(place))
+                if len(rows) == PAGE:
+                    continue
+                place = max(place, FeedPlace(end))
+                seconds = SOON_SECONDS if looks else POLL_SECONDS
+                progress = await listener.wait(seconds)
+                for body in progress:
+                    yield StreamEvent("stage_progress", body.decode())
+                looks = SOON_LOOKS if listener.woken else max(0, looks - 1)
+                quiet = 0.0 if rows or progress else quiet + seconds
+                if quiet >= HEARTBEAT_SECONDS:
+                    quiet = 0.0
+                    yield StreamEvent("", "", str(place))
 
     async def _over(self, tenant: str, job_id: str, after: int) -> bool:
         job = await self._store.job(tenant, job_id)

@@ -13,3 +13,7 @@ class InvalidSecret(NotifierError):
 
 class InvalidMessageId(NotifierError):
     """A webhook's id must be neither empty nor contain a dot, which parts the signed bytes."""
+
+
+class NotCopied(Exception):
+    """Not all events were stored for tenants; they come again."""

@@ -27,6 +27,7 @@ from notifier.sender import Sender
 from notifier.settings import Settings
 from notifier.signing import key_of
 from notifier.store import DeliveryStore
+from notifier.tenant_events import copy_events
 
 log = logs.get_logger(__name__)
 
@@ -81,6 +82,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(settings.webhook_sweep_seconds, store.release_held, name="held"),
             every(settings.webhook_sweep_seconds, lambda: ensure_consumer(js), name="consumer"),
             every(600, lambda: store.delete_old(settings.job_cleanup_days + 1), name="retention"),
+            *([copy_events(js, settings.nats_tenants)] if settings.nats_tenants else []),
             *operations(settings.operations_port, stop, client, pool),
         )
 

@@ -16,6 +16,10 @@ Secret = Annotated[str, msgspec.Meta(pattern=WHSEC_FORMAT)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)]
 
 
+Tenant = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
+"""A tenant's name as part of a subject."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read from the environment at start."""
 
@@ -47,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days for which ended jobs are kept, and looked at by the sweep."""
     allow_private_networks: tuple[str, ...] = ()
     """Networks like 127.0.0.0/8 whose receivers are called though they are not public, at any port."""
+    nats_tenants: tuple[Tenant, ...] = ()
+    """Tenants who read their events from NATS themselves, each in an account of its own."""
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 
