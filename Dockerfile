@@ -33,7 +33,7 @@ CMD ["--help"]
 
 # For live updates while developing: the code may be changed by its user.
 FROM files AS development
-USER root
+USER 0
 RUN chown -R 10001:10001 /app
 USER 10001:10001
 
