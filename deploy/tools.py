@@ -45,7 +45,9 @@ def install() -> list[str]:
     if all(shutil.which(name, path=_paths()) for name in ("promtool", "amtool")):
         return []
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        return ["promtool and amtool: this system has no apt-get, install Prometheus and Alertmanager yourself"]
+        return [
+            "promtool and amtool: this system has no apt-get, install Prometheus and Alertmanager yourself"
+        ]
     _debian()
     return []
 

@@ -84,29 +84,33 @@ def test_scaled_objects_keep_to_the_schema_of_keda(
 ) -> None:
     found = of_kind(manifests["prod"], "ScaledObject")
     assert len(found) == 3
-    for manifest in found:
-        path = tmp_path / f"{manifest['metadata']['name']}.json"
+    paths = [tmp_path / f"{manifest['metadata']['name']}.json" for manifest in found]
+    for path, manifest in zip(paths, found, strict=True):
         path.write_text(json.dumps(manifest))
-        answer = run("check-jsonschema", "--schemafile", SCHEMAS / "scaledobject.json", path)
-        assert answer.returncode == 0, answer.stdout
+    answer = run("check-jsonschema", "--schemafile", SCHEMAS / "scaledobject.json", *paths)
+    assert answer.returncode == 0, answer.stdout
 
 
 # Names that lead somewhere.
 
 
 @overlays
-def test_a_workload_selects_its_own_pods_and_no_others(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
+def test_a_workload_selects_its_own_pods_and_no_others(
+    overlay: str, manifests: dict[str, list[Manifest]]
+) -> None:
     for each in of_kind(manifests[overlay], "Deployment", "StatefulSet"):
         assert selected(manifests[overlay], each["spec"]["selector"]) == {each["metadata"]["name"]}
 
 
 @overlays
-def test_a_service_leads_to_a_port_of_one_workload(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
+def test_a_service_leads_to_ports_of_its_pods(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
     for each in of_kind(manifests[overlay], "Service"):
-        [target] = selected(manifests[overlay], {"matchLabels": each["spec"]["selector"]})
-        ports = container(named(workloads(manifests[overlay]))[target])["ports"]
-        known = {port["name"] for port in ports} | {port["containerPort"] for port in ports}
-        assert {port.get("targetPort", port["port"]) for port in each["spec"]["ports"]} <= known
+        targets = selected(manifests[overlay], {"matchLabels": each["spec"]["selector"]})
+        assert targets, each["metadata"]["name"]
+        for target in targets:
+            ports = container(named(workloads(manifests[overlay]))[target])["ports"]
+            known = {port["name"] for port in ports} | {port["containerPort"] for port in ports}
+            assert {port.get("targetPort", port["port"]) for port in each["spec"]["ports"]} <= known
 
 
 @overlays
@@ -135,7 +139,9 @@ def test_a_network_policy_is_about_some_pod(overlay: str, manifests: dict[str, l
 def test_what_a_pod_mounts_or_reads_is_there(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
     there = {(each["kind"], each["metadata"]["name"]) for each in manifests[overlay]}
     if overlay == "prod":
-        there |= {("Secret", path.name.split(".")[0]) for path in (ROOT / "k8s/overlays/prod/secrets").iterdir()}
+        there |= {
+            ("Secret", path.name.split(".")[0]) for path in (ROOT / "k8s/overlays/prod/secrets").iterdir()
+        }
     for each in workloads(manifests[overlay]):
         assert set(references(each)) - there == set(), each["metadata"]["name"]
 
@@ -161,7 +167,9 @@ def test_requests_from_outside_end_at_the_gateway(manifests: dict[str, list[Mani
     for rule in ingress["spec"]["rules"]:
         for path in rule["http"]["paths"]:
             target = path["backend"]["service"]
-            assert target["port"]["name"] in {port["name"] for port in services[target["name"]]["spec"]["ports"]}
+            assert target["port"]["name"] in {
+                port["name"] for port in services[target["name"]]["spec"]["ports"]
+            }
     annotations = ingress["metadata"]["annotations"]
     assert annotations["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"
 
@@ -169,7 +177,9 @@ def test_requests_from_outside_end_at_the_gateway(manifests: dict[str, list[Mani
 # Scaling.
 
 
-def test_what_is_scaled_exists_and_nobody_else_counts_its_replicas(manifests: dict[str, list[Manifest]]) -> None:
+def test_what_is_scaled_exists_and_nobody_else_counts_its_replicas(
+    manifests: dict[str, list[Manifest]],
+) -> None:
     deployments = named(of_kind(manifests["prod"], "Deployment"))
     scaled = of_kind(manifests["prod"], "HorizontalPodAutoscaler", "ScaledObject")
     targets = {each["spec"]["scaleTargetRef"]["name"] for each in scaled}
@@ -218,7 +228,9 @@ def test_every_image_is_ours_or_has_a_version(overlay: str, manifests: dict[str,
 
 
 @overlays
-def test_every_pod_keeps_to_the_standard_restricted(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
+def test_every_pod_keeps_to_the_standard_restricted(
+    overlay: str, manifests: dict[str, list[Manifest]]
+) -> None:
     [namespace] = of_kind(manifests[overlay], "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for each in workloads(manifests[overlay]):
@@ -264,7 +276,9 @@ def test_probes_ask_ports_where_a_service_listens(overlay: str, manifests: dict[
             probes = [container(each)[name] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
             asked = [probe["httpGet"]["port"] for probe in probes if "httpGet" in probe]
             assert asked == [port["name"]] * len(asked)
-            assert [probe["exec"]["command"][-1] for probe in probes if "exec" in probe] == ["8000"] * (3 - len(asked))
+            assert [probe["exec"]["command"][-1] for probe in probes if "exec" in probe] == ["8000"] * (
+                3 - len(asked)
+            )
             assert bool(asked) is (settings["BLOG_WRITER_HOST"] == "0.0.0.0" or service != "gateway")
 
 
@@ -298,13 +312,17 @@ def to_the_internet(rule: Manifest) -> bool:
 
 
 @overlays
-def test_nothing_goes_in_or_out_that_no_policy_names(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
+def test_nothing_goes_in_or_out_that_no_policy_names(
+    overlay: str, manifests: dict[str, list[Manifest]]
+) -> None:
     closed = named(of_kind(manifests[overlay], "NetworkPolicy"))["nothing-else"]["spec"]
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 @overlays
-def test_only_workers_and_the_notifier_reach_the_internet(overlay: str, manifests: dict[str, list[Manifest]]) -> None:
+def test_only_workers_and_the_notifier_reach_the_internet(
+    overlay: str, manifests: dict[str, list[Manifest]]
+) -> None:
     wanted = {"notifier", *groups(manifests[overlay])}
     assert reaching(manifests[overlay], to_the_internet) == wanted
 
@@ -318,7 +336,13 @@ def test_whoever_reaches_the_internet_does_not_reach_private_networks_by_it(
             if to_the_internet(rule):
                 blocks = [peer["ipBlock"] for peer in rule["to"]]
                 closed = {network for block in blocks for network in block["except"]}
-                assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7"} <= closed
+                assert {
+                    "10.0.0.0/8",
+                    "172.16.0.0/12",
+                    "192.168.0.0/16",
+                    "169.254.0.0/16",
+                    "fc00::/7",
+                } <= closed
 
 
 @overlays

@@ -15,7 +15,12 @@ ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 OF_COMPOSE = {"POSTGRES_PASSWORD", "PROXY_ADDRESS", "SEARXNG_SECRET", "GRAFANA_PASSWORD", "METRICS_KEY"}
 """Read by docker-compose.yml alone, for servers that are not ours."""
-LEFT_OUT = {"gateway": {"BLOG_WRITER_DB_PATH"}, "orchestrator": set(), "stage-workers": set(), "notifier": set()}
+LEFT_OUT = {
+    "gateway": {"BLOG_WRITER_DB_PATH"},
+    "orchestrator": set(),
+    "stage-workers": set(),
+    "notifier": set(),
+}
 """A folder of the embedded database means nothing in a container."""
 
 
@@ -78,11 +83,15 @@ def test_a_service_in_kubernetes_is_given_what_it_cannot_start_without(service: 
 
 @pytest.mark.parametrize("overlay", ["dev", "prod"])
 def test_no_secret_stands_among_the_settings(overlay: str) -> None:
-    named = set(values(ROOT / "k8s/base/settings.env")) | set(values(ROOT / "k8s/overlays" / overlay / "settings.env"))
+    named = set(values(ROOT / "k8s/base/settings.env")) | set(
+        values(ROOT / "k8s/overlays" / overlay / "settings.env")
+    )
     assert [name for name in named if re.search(r"KEY|SECRET|PASSWORD|DATABASE_URL|NATS_URL", name)] == []
 
 
 def test_what_is_for_production_holds_no_secret() -> None:
     for path in ROOT.glob("k8s/overlays/prod/secrets/*"):
         assert path.name.endswith(".env.example")
-        assert {value for value in values(path).values() if value and "PASSWORD" not in value} == set(), path.name
+        assert {value for value in values(path).values() if value and "PASSWORD" not in value} == set(), (
+            path.name
+        )
