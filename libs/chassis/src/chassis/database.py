@@ -13,6 +13,8 @@ import asyncpg
 from chassis.errors import QueryError, ServerUnreachable
 
 T = TypeVar("T")
+Role = tuple[str, str]
+"""A role of Postgres, and the schema that it works in."""
 
 PATIENCE_SECONDS = 10.0
 """After which a command that is not answered means that the link is dead."""
@@ -33,17 +35,20 @@ UNAVAILABLE = (
 )  # fmt: skip
 """What asyncpg raises when Postgres is away, shuts down, starts up, is full, lets nobody in, or gave up a transaction for
 the sake of another. (Its InterfaceError is also raised for a pool that is closing.)"""
+_TAKE_ROLE = """SELECT set_config('role', rolname, false) FROM pg_roles, pg_namespace WHERE rolname = $1
+AND nspname = $2 AND pg_has_role(pg_roles.oid, 'MEMBER') AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'USAGE')"""
 _PARAMETER = re.compile(r"\$\+(\d+)\+(\d+)")
 _NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 
 
 async def connect(
-    url: str, *, name: str, min_size: int = 0, max_size: int = 8, patience: float = PATIENCE_SECONDS
+    url: str, *, name: str, max_size: int = 8, patience: float = PATIENCE_SECONDS, role: Role = ("", "")
 ) -> asyncpg.Pool:
     """Return a pool of connections that show up in Postgres as ``name``; uuids are text in both directions.
 
     ``patience`` is the seconds after which connecting or a command raises TimeoutError. Then all connections of the pool
-    are replaced: what cut one without a word has cut the others. Raises ServerUnreachable.
+    are replaced: what cut one without a word has cut the others. They work with the rights of ``role`` alone if the login
+    is a member of it and it may use its schema. Raises ServerUnreachable.
     """
     pool: asyncpg.Pool | None = None
 
@@ -54,13 +59,14 @@ async def connect(
                 if pool is not None:
                     _keep(pool.expire_connections())
 
-        await _uuids_are_text(connection)
+        await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+        await connection.execute(_TAKE_ROLE, *role)
         connection.add_query_logger(watch)
 
     try:
         pool = await asyncpg.create_pool(
             url,
-            min_size=min_size,
+            min_size=0,
             max_size=max_size,
             timeout=patience,
             command_timeout=patience,
@@ -121,10 +127,6 @@ def _ended(task: asyncio.Future[Any]) -> None:
     _background.discard(task)
     if not task.cancelled():
         task.exception()  # nobody waits for it any more
-
-
-async def _uuids_are_text(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
 
 
 async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:

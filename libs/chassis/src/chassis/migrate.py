@@ -40,8 +40,7 @@ async def migrate(connection: asyncpg.Connection, schema: str, package: str) -> 
     that is gone is no error: an older release may start on a newer database.
     """
     async with _turn(connection):
-        applied = await _applied(connection, schema)
-        files = _files(package)
+        applied, files = await _applied(connection, schema), _files(package)
         _check(applied, files, schema)
         missing = [name for name in files if name not in applied]
         for name in missing:
@@ -72,8 +71,7 @@ async def _turn(connection: asyncpg.Connection) -> AsyncIterator[None]:
             break
         await asyncio.sleep(TURN_PAUSE_SECONDS)
     else:
-        seconds = TURN_TRIES * TURN_PAUSE_SECONDS
-        raise MigrationError(f"another process has been migrating for more than {seconds:.0f} s")
+        raise MigrationError(f"another process migrates since {TURN_TRIES * TURN_PAUSE_SECONDS:.0f} s")
     try:
         yield
     finally:
@@ -103,9 +101,7 @@ async def _applied(connection: asyncpg.Connection, schema: str) -> dict[str, str
 def _check(applied: dict[str, str], files: dict[str, str], schema: str) -> None:
     for name, digest in applied.items():
         if name in files and _sha256(files[name]) != digest:
-            raise MigrationError(
-                f"{schema}: {name} was changed after it was applied; write a new migration instead"
-            )
+            raise MigrationError(f"{schema}: {name} was changed after it was applied; write a new one")
 
 
 async def _apply(connection: asyncpg.Connection, schema: str, name: str, text: str) -> None:

@@ -251,9 +251,12 @@ class ArticleResult(Part, frozen=True, kw_only=True, omit_defaults=False):
     image_url: str | None = None
     image_alt_text: str | None = None
     images: tuple[Image, ...] = ()
-    toc: tuple[TocEntry, ...] = ()
-    faq_items: tuple[QuestionAnswer, ...] = ()
-    paa_items: tuple[QuestionAnswer, ...] = ()
+    sections: tuple[Section, ...] = ()
+    key_takeaways: tuple[Sentence, ...] = ()
+    table_of_contents: tuple[TocEntry, ...] = ()
+    faq: tuple[QuestionAnswer, ...] = ()
+    paa: tuple[QuestionAnswer, ...] = ()
+    """People also ask."""
     internal_links: tuple[InternalLink, ...] = ()
     json_ld: list[dict[str, Any]] = []
     article_url: str | None = None

@@ -30,6 +30,8 @@ log = logs.get_logger(__name__)
 
 VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs")
 """Of the orchestrator, that this release of the gateway reads."""
+ROLE = ("blog_writer_gateway", "gateway")
+"""The database role that it works as, and the schema that is its own."""
 MIGRATE = "run 'blog-writer migrate' first"
 
 
@@ -41,7 +43,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     check_host(settings.host)
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(
-            settings.database_url, name="gateway", max_size=10, patience=COMMAND_SECONDS
+            settings.database_url, name="gateway", max_size=10, patience=COMMAND_SECONDS, role=ROLE
         )
         stack.push_async_callback(close, pool)
         await _check_schema(pool)

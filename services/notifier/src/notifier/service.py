@@ -28,6 +28,8 @@ from notifier.store import DeliveryStore
 
 log = logs.get_logger(__name__)
 
+ROLE = ("blog_writer_notifier", "notifier")
+"""The database role that it works as, and the schema that is its own."""
 MIGRATE = "run 'blog-writer migrate' first"
 
 
@@ -38,7 +40,7 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
     """
     allowed = networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS")
     async with AsyncExitStack() as stack:
-        pool = await connect_postgres(settings.database_url, name="notifier")
+        pool = await connect_postgres(settings.database_url, name="notifier", role=ROLE)
         stack.push_async_callback(close, pool)
         await _check_schema(pool)
         closed = asyncio.Event()

@@ -28,11 +28,14 @@ from orchestrator.upkeep import Watch
 
 log = logs.get_logger(__name__)
 
+ROLE = ("blog_writer_orchestrator", "jobs")
+"""The database role that it works as, and the schema that is its own."""
+
 
 async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Advance jobs until ``stop`` is set. Raises ServerUnreachable or MigrationError when it cannot start."""
     async with AsyncExitStack() as stack:
-        pool = await connect_postgres(settings.database_url, name="orchestrator")
+        pool = await connect_postgres(settings.database_url, name="orchestrator", role=ROLE)
         stack.push_async_callback(close, pool)
         await check_migrated(pool, "jobs", "orchestrator", "run 'blog-writer migrate' first")
         closed = asyncio.Event()

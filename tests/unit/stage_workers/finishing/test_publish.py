@@ -23,6 +23,13 @@ PROMISED = (
     "meta_description",
     "citations",
     "image_url",
+    "sections",
+    "key_takeaways",
+    "table_of_contents",
+    "faq",
+    "paa",
+    "quality_report",
+    "generator",
 )
 """What the result of a completed job shows in the service's documentation."""
 
