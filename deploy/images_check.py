@@ -202,7 +202,7 @@ def write_article(http: httpx.Client) -> dict[str, Any]:
     job = http.post("/write-async", json=request).raise_for_status().json()["job_id"]
     until("the job ends", lambda: http.get(f"/jobs/{job}/status").json()["status"] in {"completed", "failed"})
     for event in http.get(f"/jobs/{job}/events").json()["events"]:
-        print(f"  {event['occurred_at'][11:23]} {event['type']} {event.get('stage', '')}")
+        print(f"  {event['at'][11:23]} {event['type']} {event.get('stage', '')}")
     status: dict[str, Any] = http.get(f"/jobs/{job}/status").json()
     promise(status["status"] == "completed", f"the job ended as {status['status']}: {status.get('error')}")
     return status
