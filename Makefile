@@ -45,6 +45,16 @@ test: check $(if $(CI),deploy-tools) ## everything CI runs: check, all tests, th
 chaos-minute: setup ## a minute of faults with a fixed seed, as a test of its own: it needs the machine to itself
 	$(BIN)/pytest -m nemesis tests/chaos
 
+browser: ## install Chromium, which the tests of rendered articles need
+	scripts/install-browser
+
+screenshot: setup browser ## open a fresh sample article in Chromium and write docs/article.png
+	$(BIN)/python -m blog_writer demo --out out/screenshot
+	$(BIN)/python scripts/screenshot.py out/screenshot/article.html docs/article.png
+
+eval: setup ## write ten articles from a made-up web and print how good they are; ARGS="--write docs/quality.md --out FOLDER"
+	$(BIN)/python -m blog_writer.evaluation $(ARGS)
+
 bench: setup ## ratios against raw baselines measured in the same run
 	$(BIN)/python -m bench
 
@@ -65,4 +75,4 @@ CHAOS_SEED ?= 1
 chaos: setup ## inject faults for CHAOS_MINUTES (3) with each seed of CHAOS_SEED, and prove that nothing is lost
 	$(BIN)/python -m chaos --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED) --report docs/chaos.md
 
-.PHONY: deploy-tools deploy-check images-check chaos-minute help setup lock demo up fmt check test bench bench-peers chaos
+.PHONY: deploy-tools deploy-check images-check browser screenshot chaos-minute help setup lock demo up fmt check test eval bench bench-peers chaos

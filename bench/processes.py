@@ -41,6 +41,7 @@ class Servers(msgspec.Struct):
             "DATABASE_URL": self.database_url,
             "NATS_URL": self.nats_url,
             "BLOG_WRITER_ARTICLE_STORE": (self.folder / "articles").as_uri(),
+            "BLOG_WRITER_LANGUAGE_MODEL": "extractive",
         }
 
 

@@ -115,5 +115,5 @@ class Supervised:
 
 def _inherited() -> dict[str, str]:
     """Return our environment without settings of the product."""
-    own = ("BLOG_WRITER_", "DATABASE_URL", "NATS_URL")
+    own = ("BLOG_WRITER_", "DATABASE_URL", "NATS_URL", "GOOGLE_API_KEY")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}

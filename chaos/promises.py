@@ -33,7 +33,7 @@ def every_end_is_told(evidence: Evidence) -> list[str]:
 def _told(evidence: Evidence, key: tuple[str, int], status: str, got: list[Receipt]) -> list[str]:
     taken = sorted((r for r in got if 200 <= r.status < 300), key=lambda receipt: receipt.at)
     broken = []
-    if status not in {"delivered", "exhausted", "discarded"}:
+    if status not in {"delivered", "exhausted", "held", "discarded"}:
         broken.append(f"the webhook of {key} is {status}")
     if status == "delivered" and not taken:
         broken.append(f"the webhook of {key} is delivered, and no sink took it")

@@ -106,6 +106,8 @@ class Client:
             return ""
         url = self._outside.baits[number // 3 % len(self._outside.baits)]
         field = ("callback_url", "company_url", "source_urls")[number % 3]
+        if field == "callback_url":  # any other is refused at the door
+            url = next(each for each in self._outside.baits if "localhost" in each)
         body[field] = [url] if field == "source_urls" else url
         return field
 

@@ -95,7 +95,14 @@ def base_image() -> str:
     if name not in podman("images", "--format={{.Repository}}:{{.Tag}}").splitlines():
         archive = FOLDER / "base.tar"
         include = "--include=python3,python3-venv,ca-certificates"
-        command: list[str | Path] = [tools.find("mmdebstrap"), "--quiet", "--variant=minbase", include, "bookworm", archive]
+        command: list[str | Path] = [
+            tools.find("mmdebstrap"),
+            "--quiet",
+            "--variant=minbase",
+            include,
+            "bookworm",
+            archive,
+        ]
         subprocess.run(command, check=True, timeout=600)  # noqa: S603  our own words
         podman("import", "--change=ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin", archive, name)
         archive.unlink()

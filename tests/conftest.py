@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import socket
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 
 from blog_writer.embedded.nats import NatsServer
 from blog_writer.embedded.postgres import PostgresServer
+
+os.environ.pop("GOOGLE_API_KEY", None)  # it would choose the writer of every worker that a test starts
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +69,19 @@ def nats_url(nats_server: NatsServer) -> str:
 @pytest.fixture(scope="session")
 def hostile() -> Any:
     """The module of sites that misbehave."""
-    specification = importlib.util.spec_from_file_location(
-        "hostile_site", Path(__file__).with_name("hostile_site.py")
-    )
+    return _module("hostile_site")
+
+
+@pytest.fixture(scope="session")
+def rest() -> Any:
+    """The module of a PostgREST."""
+    return _module("postgrest")
+
+
+def _module(name: str) -> Any:
+    """Return a module beside this file, which is in no package."""
+    path = Path(__file__).with_name(f"{name}.py")
+    specification = importlib.util.spec_from_file_location(name, path)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)

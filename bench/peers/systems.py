@@ -44,6 +44,7 @@ def blog_writer(run: Run) -> Figures:
     port = free_port()
     settings = {
         "BLOG_WRITER_ARTICLE_STORE": (run.folder / "articles").as_uri(),
+        "BLOG_WRITER_LANGUAGE_MODEL": "extractive",
         "BLOG_WRITER_MAX_CONCURRENT": run.environment["PEERS_CONCURRENT"],
         "BLOG_WRITER_STAGE_SLOTS": run.environment["PEERS_CONCURRENT"],
         "BLOG_WRITER_PORT": str(port),

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from blog_writer import dead_letters
+from blog_writer import dead_letters, deliveries, webhook_check
 from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
@@ -28,6 +28,8 @@ app = typer.Typer(
     help="Writes well-researched blog articles as durable jobs.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(deliveries.app, name="deliveries")
+app.command("verify-webhook")(webhook_check.verify_webhook)
 console = Console()
 errors = Console(stderr=True)
 

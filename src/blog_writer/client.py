@@ -45,6 +45,20 @@ class Client:
         """Go on with a failed job."""
         return self._json("POST", f"/jobs/{job_id}/retry")
 
+    def deliveries(self, job_id: str) -> list[Json]:
+        """Return a job's webhooks with every attempt at them."""
+        found: list[Json] = self._json("GET", f"/jobs/{job_id}/deliveries")["deliveries"]
+        return found
+
+    def replay_deliveries(self, job_id: str, seq: int | None = None) -> Json:
+        """Send a job's webhooks again that were not delivered, or that of one event."""
+        only = {} if seq is None else {"seq": seq}
+        return self._json("POST", f"/jobs/{job_id}/deliveries/replay", params=only)
+
+    def test_webhook(self, url: str) -> Json:
+        """Post a signed test webhook to an address and return how it went."""
+        return self._json("POST", "/webhooks/test", json={"url": url})
+
     def ready(self) -> Json:
         """Return the gateway's word on what it depends on."""
         return self._json("GET", "/ready")

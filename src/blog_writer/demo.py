@@ -37,7 +37,7 @@ async def write_demo_article(keyword: str, out: Path, console: Console, *, fake_
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="blog-writer-demo-"))
         site = await stack.enter_async_context(serve_sample_site())
-        environment = _environment(folder)
+        environment = undisturbed(folder)
         if fake_model:
             provider = await stack.enter_async_context(serve_fake_model(key=FAKE_KEY, flawed_first=True))
             web = await stack.enter_async_context(serve_fake_web())
@@ -64,9 +64,9 @@ def _fake_web_settings(url: str) -> dict[str, str]:
     return {"BLOG_WRITER_SEARCH": "searxng", "BLOG_WRITER_SEARCH_URL": url}
 
 
-def _environment(folder: str) -> dict[str, str]:
-    """Return the user's environment without what would point the demo at other servers or data, and with leave to
-    read the sample site, which is on this machine."""
+def undisturbed(folder: str) -> dict[str, str]:
+    """Return the user's environment without what would point a system of its own at other servers or data, and with leave to
+    read the sample site, which is on this machine. A key that lies about for other programs makes it cost nothing."""
     elsewhere = {
         "DATABASE_URL",
         "NATS_URL",
@@ -75,7 +75,12 @@ def _environment(folder: str) -> dict[str, str]:
         "BLOG_WRITER_PORT",
     }
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    return {**kept, "BLOG_WRITER_DATA_DIR": folder, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"}
+    fixed = {
+        "BLOG_WRITER_LANGUAGE_MODEL": kept.get("BLOG_WRITER_LANGUAGE_MODEL") or "extractive",
+        "BLOG_WRITER_DATA_DIR": folder,
+        "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+    }
+    return kept | fixed
 
 
 def _write(url: str, site: str, keyword: str, out: Path, console: Console) -> None:

@@ -29,6 +29,7 @@ from contracts.stages import StageId
 from gateway import problems
 from gateway.app import create_app
 from gateway.feed import Feed
+from gateway.notifier import Notifier
 from orchestrator.pipeline import PIPELINES, latest_version
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,7 @@ def application() -> Litestar:
     settings = gateway.settings.Settings(database_url="", nats_url="", article_store="")
     nothing: Any = None
     clock = FrozenClock(datetime(2026, 1, 4, tzinfo=UTC))
-    return create_app(settings, nothing, nothing, Feed(), nothing, clock, lambda: "ok")
+    return create_app(settings, nothing, nothing, Feed(), nothing, clock, lambda: "ok", Notifier())
 
 
 def routes() -> set[str]:

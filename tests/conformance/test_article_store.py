@@ -10,10 +10,11 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from chassis.errors import StoreRefused
 from chassis.objects import ObjectStore
 from stage_workers.adapters.articles import StoredArticles
 from stage_workers.adapters.fakes import MemoryArticles
-from stage_workers.errors import Transient
+from stage_workers.errors import Permanent, Transient
 
 PUBLIC_URL = "http://gateway.test"
 
@@ -94,6 +95,16 @@ async def test_a_folder_that_takes_nothing_may_take_it_later(tmp_path: Path) -> 
     with pytest.raises(Transient) as caught:
         await store.put("job-1/article.html", b"x", "text/html")
     assert caught.value.code == "store_unavailable"
+
+
+async def test_a_store_that_does_not_let_us_in_is_not_asked_again() -> None:
+    class Guarded(ObjectStore):
+        async def put(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002  the base class's
+            raise StoreRefused(f"403 at {key}")
+
+    with pytest.raises(Permanent) as caught:
+        await StoredArticles(Guarded(None), PUBLIC_URL).put("job-1/article.html", b"x", "text/html")
+    assert caught.value.code == "store_refused"
 
 
 async def test_a_bucket_that_is_not_there_may_come_later(

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from blog_writer.fake_model import serve_fake_model
-from contracts.articles import Quote, Source
+from contracts.articles import Draft, Quote, Source
 from contracts.jobs import ArticleRequest
 from contracts.stages import CompanyOutput
 from stage_workers import tasks
@@ -53,6 +53,22 @@ def sources() -> tuple[Source, ...]:
     return tuple(made)
 
 
+def revisions(draft: Draft) -> tuple[tasks.Task[Any], ...]:
+    asked: dict[str, Any] = {"request": REQUEST, "prompts": ("Be brief.",), "sources": sources()}
+    opening = tasks.Opening(
+        headline=draft.headline,
+        teaser=draft.teaser,
+        direct_answer=draft.direct_answer,
+        intro=draft.intro,
+        takeaways=draft.takeaways,
+    )
+    return (
+        tasks.ReviseOpening(passage=opening, **asked),
+        tasks.ReviseSection(passage=draft.sections[0], **asked),
+        tasks.ReviseQuestions(passage=tasks.Questions(faq=draft.faq, paa=draft.paa), **asked),
+    )
+
+
 def every_task() -> list[tasks.Task[Any]]:
     page = tasks.PageText(url=f"{SITE}/bicycle-chain", title="Chain", text=text_of("bicycle-chain"))
     write = tasks.WriteDraft(request=REQUEST, company=COMPANY, brief=PLAN, sources=sources())
@@ -63,7 +79,7 @@ def every_task() -> list[tasks.Task[Any]]:
         tasks.SelectQuotes(request=REQUEST, brief=PLAN, page=page, limit=5),
         write,
         tasks.AnswerQuestions(request=REQUEST, draft=draft, sources=sources()),
-        tasks.ReviseDraft(request=REQUEST, draft=draft, prompts=("Be brief.",)),
+        *revisions(draft),
     ]
 
 

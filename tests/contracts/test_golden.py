@@ -98,4 +98,4 @@ def test_a_stream_is_written_with_its_consumers() -> None:
             "consumers"
         ]
     ]
-    assert len(consumers) == len(streams.ALL) - 1 + len(stages.StageId)
+    assert len(consumers) == len(streams.ALL) - 1 + len(stages.StageId) + 1  # events have two

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from sample_parts import AT, JOB_ID
 from contracts import streams, subjects
 from contracts.commands import CancelJob, JobCancelled, RunStage
 from contracts.dead_letters import DeadLetter
-from contracts.events import TERMINAL_EVENTS, Cancelled, event_type
+from contracts.events import STEP_EVENTS, TERMINAL_EVENTS, Cancelled, Event, event_type
 from contracts.ids import JobId, new_job_id
 from contracts.stages import StageId
 
@@ -76,8 +77,24 @@ def expected(sample: Sample) -> tuple[list[str], list[str]]:
     if isinstance(sample.value, DeadLetter):
         return ["BLOG_DEAD_LETTERS"], ["orchestrator"]
     if kind == "event":
-        return ["BLOG_EVENTS"], ["notifier"] if event_type(sample.value) in TERMINAL_EVENTS else []
+        return ["BLOG_EVENTS"], _readers_of_events(event_type(sample.value))
     return [{"command": "BLOG_COMMANDS", "stage": "BLOG_RESULTS"}[kind]], ["orchestrator"]
+
+
+def _readers_of_events(name: str) -> list[str]:
+    if name in TERMINAL_EVENTS:
+        return ["notifier"]
+    return ["notifier_steps"] if name in STEP_EVENTS else []
+
+
+def test_every_event_but_progress_is_an_end_or_a_step() -> None:
+    names = {str(kind.__struct_config__.tag) for kind in get_args(Event)}
+    assert names == {*TERMINAL_EVENTS, *STEP_EVENTS, "stage_progress"}
+
+
+def test_questions_to_the_notifier_are_stored_by_no_stream() -> None:
+    for subject in (subjects.REPLAY_DELIVERIES, subjects.TRY_WEBHOOK):
+        assert streams_of(subject) == []
 
 
 def test_a_message_has_one_stream_and_its_consumers(sent: Sample) -> None:

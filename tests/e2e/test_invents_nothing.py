@@ -199,7 +199,7 @@ def test_the_structured_data_of_the_stored_page_parses_and_agrees(result: dict[s
     assert data == result["json_ld"]
     assert {each["@type"] for each in data} == {"Article", "BreadcrumbList", "FAQPage"}
     asked = {item["name"] for item in data[2]["mainEntity"]}
-    assert asked == {item["question"] for item in (*result["faq_items"], *result["paa_items"])}
+    assert asked == {item["question"] for item in (*result["faq"], *result["paa"])}
 
 
 def test_no_sentence_comes_twice(result: dict[str, Any]) -> None:

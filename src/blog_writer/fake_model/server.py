@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from blog_writer.fake_model import gemini_wire, openai_wire
 from blog_writer.fake_model.exchange import Answered, Asked, Call, Fault, Refused
+from blog_writer.fake_model.gullible import obeying
 from blog_writer.fake_model.writing import answer
 
 MODELS = ("fake-writer", "fake-painter")
@@ -41,6 +42,7 @@ class FakeModel(ThreadingHTTPServer):
         self.key = key
         self.flawed_first = flawed_first
         self.endless_tools = False
+        self.gullible = False
         self.faults: deque[Fault | None] = deque()
         self.seen: list[Seen] = []
         self.hung_up = Event()
@@ -60,7 +62,8 @@ class FakeModel(ThreadingHTTPServer):
             return Answered(
                 calls=(Call("web_search", {"query": f"one more, number {len(asked.calls) + 1}"}),)
             )
-        return answer(asked, flawed_first=self.flawed_first)
+        said = answer(asked, flawed_first=self.flawed_first)
+        return obeying(asked, said) if self.gullible else said
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -23,7 +23,6 @@ from stage_workers.tasks import (
     AnswerQuestions,
     PageText,
     ProfileCompany,
-    Revision,
     SelectQuotes,
     WriteBrief,
     WriteDraft,
@@ -110,7 +109,10 @@ def answer(asked: Asked, *, flawed_first: bool) -> Answered:
 def _performed(asked: Asked, *, flawed_first: bool) -> Any:
     """Do the task that the asked form of the answer belongs to."""
     material = Material("\n\n".join(asked.texts))
-    fields = set((asked.schema or {}).get("properties", {}))
+    properties = (asked.schema or {}).get("properties", {})
+    fields = set(properties)
+    if "passage" in fields:
+        return _revised(material, properties["passage"])
     if "quotes" in fields:
         limit = material.data("limit", int)
         (page,) = material.pages()
@@ -123,8 +125,6 @@ def _performed(asked: Asked, *, flawed_first: bool) -> Any:
         return brief.plan(WriteBrief(request=material.request, company=material.company(), rules=()))
     if "headline" in fields:
         return _drafted(material, flawed_first=flawed_first)
-    if "changes" in fields:
-        return _revised(material)
     if "paa" in fields:
         known: Draft = material.data("draft", Draft)
         return questions_task.complete(
@@ -147,13 +147,13 @@ def _drafted(material: Material, *, flawed_first: bool) -> Draft:
     return msgspec.structs.replace(written, sections=(*written.sections, written.sections[0]))
 
 
-def _revised(material: Material) -> Revision:
-    """Leave out the last of the questions, which is a change that anybody can see."""
-    known: Draft = material.data("draft", Draft)
-    changed = msgspec.structs.replace(known, paa=known.paa[:-1])
-    return Revision(
-        draft=changed, changes=("paa: the last question is left out, since it was asked to be brief",)
-    )
+def _revised(material: Material, kind: Any) -> dict[str, Any]:
+    """Leave out the last of the questions, which is a change that anybody can see; other passages are fine."""
+    known: dict[str, Any] = material.data("passage", dict[str, Any])
+    if "paa" not in kind["properties"] or not known["paa"]:
+        return {"passage": known, "changes": []}
+    shorter = {**known, "paa": known["paa"][:-1]}
+    return {"passage": shorter, "changes": ["the last question is left out, since it was asked to be brief"]}
 
 
 def _researching(asked: Asked) -> Answered:

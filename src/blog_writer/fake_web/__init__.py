@@ -12,10 +12,19 @@ from threading import Thread
 from typing import NamedTuple
 
 from blog_writer.fake_web.documents import Document, documents, publishers
+from blog_writer.fake_web.hostile import HostileSite
 from blog_writer.fake_web.publisher import Publisher
 from blog_writer.fake_web.search import FakeSearch, Fault
 
-__all__ = ["Document", "FakeSearch", "FakeWeb", "Fault", "serve_fake_web"]
+__all__ = [
+    "Document",
+    "FakeSearch",
+    "FakeWeb",
+    "Fault",
+    "HostileSite",
+    "serve_fake_web",
+    "serve_hostile_site",
+]
 
 
 class FakeWeb(NamedTuple):
@@ -26,9 +35,12 @@ class FakeWeb(NamedTuple):
 
 
 @asynccontextmanager
-async def serve_fake_web(*, key: str = "fake-key") -> AsyncIterator[FakeWeb]:
-    """Serve on 127.0.0.1, on free ports. ``key`` is what the endpoint in Brave's format wants."""
-    sites = tuple(Publisher(name) for name in publishers())
+async def serve_fake_web(
+    *, key: str = "fake-key", languages: tuple[str, ...] = ("en",)
+) -> AsyncIterator[FakeWeb]:
+    """Serve on 127.0.0.1, on free ports. ``key`` is what the endpoint in Brave's format wants; there are pages in
+    ``languages`` en, de and fr."""
+    sites = tuple(Publisher(name) for name in publishers(languages))
     search = FakeSearch([page for site in sites for page in documents(site.name, site.url)], key)
     threads = [_started(server) for server in (search, *sites)]
     for site in sites:
@@ -41,6 +53,19 @@ async def serve_fake_web(*, key: str = "fake-key") -> AsyncIterator[FakeWeb]:
             await asyncio.to_thread(server.shutdown)
             thread.join()
             server.server_close()
+
+
+@asynccontextmanager
+async def serve_hostile_site() -> AsyncIterator[HostileSite]:
+    """Serve the pages that give orders to machines, on 127.0.0.1."""
+    site = HostileSite()
+    thread = _started(site)
+    try:
+        yield site
+    finally:
+        await asyncio.to_thread(site.shutdown)
+        thread.join()
+        site.server_close()
 
 
 def _started(server: ThreadingHTTPServer) -> Thread:

@@ -66,8 +66,13 @@ class FakeSearch(ThreadingHTTPServer):
         self.hung_up = Event()
         """Set when a client ended a search that hung."""
         self.stopping = Event()
-        self._index = [(page, Counter(_stems(f"{page.title} {page.title} {page.text}"))) for page in pages]
+        self._index: list[tuple[Document, Counter[str]]] = []
         self._lock = Lock()
+        self.add(pages)
+
+    def add(self, pages: Sequence[Document]) -> None:
+        """Let more pages be found."""
+        self._index += [(page, Counter(_stems(f"{page.title} {page.title} {page.text}"))) for page in pages]
 
     @property
     def queries(self) -> list[str]:

@@ -18,15 +18,17 @@ from sample_parts import (
     RESULT,
 )
 
-from contracts import codec, events, streams, subjects, views
+from contracts import codec, events, streams, subjects, views, webhooks
 from contracts.commands import CancelJob, JobCancelled, JobCommand, RetryJob, RunStage, SubmitJob
 from contracts.dead_letters import DeadLetter, DeadLetterCode
 from contracts.payloads import Inline, Payload, Stored
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Summary, Verdict
 from contracts.stages import STAGES, StageId
-from contracts.webhooks import WebhookPayload
+from contracts.webhooks import ThinWebhookPayload, WebhookPayload
 from gateway import presenters, schemas
 from notifier.payloads import payload as webhook_payload
+from notifier.payloads import thin as thin_webhook_payload
+from notifier.payloads import trial as webhook_trial
 
 END = AT + timedelta(minutes=12, seconds=30)
 LARGE = Stored(key=f"{JOB_ID}/outputs/stage_02-1-1-1.json", sha256="9f86d081" * 8, size=70_001)
@@ -167,6 +169,25 @@ def _webhooks() -> Iterator[Sample]:
     for event, result in ((COMPLETED, article), (FAILED, None), (CANCELLED, None)):
         body = webhook_payload(event, result)
         yield Sample(f"webhook_{body.event}", body, WebhookPayload, variation=True)
+    step = webhook_payload(PUBLIC[2], None)
+    yield Sample("webhook_stage_started", step, WebhookPayload, variation=True)
+    yield Sample("webhook_test", webhook_trial(END), WebhookPayload, variation=True)
+    yield Sample("webhook_thin", thin_webhook_payload(COMPLETED, "https://api.example"), ThinWebhookPayload)
+    yield _asked(
+        "replay",
+        webhooks.ReplayDeliveries(job_id=JOB_ID, tenant="default", seq=9),
+        subjects.REPLAY_DELIVERIES,
+    )
+    yield Sample("answer_replay", webhooks.Replayed(deliveries=2), webhooks.Replayed)
+    yield _asked(
+        "try_webhook", webhooks.TryWebhook(tenant="default", url="https://a.example/"), subjects.TRY_WEBHOOK
+    )
+    tried = webhooks.WebhookTried(reason="http_404", status_code=404, duration_seconds=0.125)
+    yield Sample("answer_try_webhook", tried, webhooks.WebhookTried)
+
+
+def _asked(name: str, question: Any, subject: str) -> Sample:
+    return Sample(f"ask_{name}", question, type(question), subject)
 
 
 def _stages() -> Iterator[Sample]:
@@ -206,6 +227,39 @@ JOB_ROW = views.JobRow(
 )
 ROWS = (
     JOB_ROW,
+    views.CallbackRow(
+        job_id=JOB_ID,
+        tenant="default",
+        url="https://your-app.example/webhook",
+        events="completed,started",
+        payload="thin",
+        finished_at=END,
+    ),
+    views.DeliveryRow(
+        job_id=JOB_ID,
+        tenant="default",
+        seq=9,
+        event="failed",
+        url="https://your-app.example/webhook",
+        status="pending",
+        attempts=2,
+        last_reason="http_503",
+        next_attempt_at=END,
+        created_at=END,
+        delivered_at=END,
+        endpoint_disabled="failing",
+        endpoint_paused_until=END,
+    ),
+    views.DeliveryAttemptRow(
+        job_id=JOB_ID,
+        tenant="default",
+        seq=9,
+        number=2,
+        started_at=END,
+        duration_seconds=0.125,
+        status_code=503,
+        reason="http_503",
+    ),
     views.ResultRow(job_id=JOB_ID, tenant="default", result='{"success":true}', created_at=END),
     views.EventRow(job_id=JOB_ID, tenant="default", seq=9, type="failed", at=END, body='{"type":"failed"}'),
     views.DeletedJobRow(job_id=JOB_ID, deleted_at=END),

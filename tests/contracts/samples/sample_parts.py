@@ -22,6 +22,7 @@ from contracts.articles import (
     QuestionAnswer,
     Quote,
     ReplacedSource,
+    Revision,
     RoundReport,
     ScorePart,
     Section,
@@ -59,6 +60,8 @@ REQUEST = ArticleRequest(
     language="de-AT",
     country="AT",
     callback_url="https://your-app.example/webhook",
+    callback_events=("completed", "started"),
+    webhook_payload="thin",
     priority=1,
     max_duration_minutes=45,
     batch_id="spring",
@@ -221,9 +224,16 @@ ARTICLE = Article(
     author=PERSON,
 )
 QUALITY = QualityOutput(article=ARTICLE, score=81.5, passed=True, parts=(SCORE,), findings=(FINDING,))
+REVISION = Revision(
+    passage="When to call",
+    diff="--- When to call (before)\n+++ When to call (after)\n@@ -1 +1 @@\n-## When to call\n+## Whom to call",
+    changes=("the heading was made a question",),
+)
 REVIEW = ReviewOutput(
     article=ARTICLE,
     changes=("a number was checked",),
+    revisions=(REVISION,),
+    quality=QualityReport(passed=True, score=82.5, parts=(SCORE,)),
     similarity_score=12.5,
     similar_to="solar-panels",
     is_potential_duplicate=True,
@@ -269,6 +279,7 @@ RESULT = ArticleResult(
     quality_report=QualityReport(
         passed=True, score=81.5, parts=(SCORE,), rounds=(REPORT,), notes=("one finding is left",)
     ),
+    revisions=(REVISION,),
     similarity_score=12.5,
     similar_to="solar-panels",
     fingerprint="00af" * 2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -12,10 +13,16 @@ from chassis.egress import networks
 from stage_workers.adapters.pages import HttpPageFetcher
 from stage_workers.evidence import normal, stands
 
+DISCLAIMERS = {
+    "en": "made up, like its people and figures",
+    "de": "erdacht, wie seine Menschen und Zahlen",
+    "fr": "imaginaire, comme ses personnes et ses chiffres",
+}
+
 
 @pytest.fixture
 async def web() -> AsyncIterator[FakeWeb]:
-    async with serve_fake_web() as running:
+    async with serve_fake_web(languages=("en", "de", "fr")) as running:
         yield running
 
 
@@ -35,7 +42,18 @@ async def test_every_page_says_that_it_is_made_up(web: FakeWeb) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         for site in web.publishers:
             for page in site.documents:
-                assert "made up, like its people and figures" in (await http.get(page.url)).text
+                text = (await http.get(page.url)).text
+                assert DISCLAIMERS[re.search(r'<html lang="(..)', text)[1]] in text  # type: ignore[index]
+                assert text.count("<footer>") == 1
+
+
+async def test_pages_in_other_languages_are_there_when_asked_for(web: FakeWeb) -> None:
+    async with serve_fake_web() as english:
+        assert [site.name for site in english.publishers] == [site.name for site in web.publishers[:5]]
+    assert len(web.publishers) == 11
+    async with httpx.AsyncClient(trust_env=False) as http:
+        firm = next(site for site in web.publishers if site.name == "lindgrund")
+        assert '<html lang="de-DE">' in (await http.get(f"{firm.url}/")).text
 
 
 async def test_a_search_finds_the_page_on_its_subject_and_is_logged(web: FakeWeb) -> None:

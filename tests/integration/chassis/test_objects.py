@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
-from chassis.errors import InvalidKey, ObjectMissing, SettingsError, StoreUnavailable
+from chassis.errors import InvalidKey, ObjectMissing, SettingsError, StoreRefused, StoreUnavailable
 from chassis.objects import ObjectStore
 
 
@@ -73,10 +78,6 @@ async def test_a_key_that_could_leave_the_store_is_refused(store: ObjectStore, k
         await store.delete_prefix(key)
 
 
-async def test_an_object_has_an_address(store: ObjectStore) -> None:
-    assert store.url("one/page.html").endswith("/one/page.html")
-
-
 @pytest.mark.parametrize("url", ["", "folder", "file://folder", "file:folder", "s3://", "ftp://host/folder"])
 def test_an_address_of_no_store_is_refused_by_the_name_of_its_variable(url: str) -> None:
     with pytest.raises(SettingsError, match="BLOG_WRITER_ARTICLE_STORE"):
@@ -106,6 +107,66 @@ async def test_a_bucket_that_is_not_there_is_said_to_be_unavailable(
     store = ObjectStore.open("s3://no-such-bucket/below", "BLOG_WRITER_ARTICLE_STORE")
     with pytest.raises((StoreUnavailable, ObjectMissing)):
         await (store.put("a", b"x", "text/plain") if action == "put" else store.get("a"))
+
+
+@pytest.fixture
+def keys(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
+    """A bucket that checks signatures, and the key that it lets in."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "root")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "root")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+    user = f"writer-{uuid.uuid4().hex}"
+    with (
+        contextlib.closing(boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")) as s3,
+        contextlib.closing(boto3.client("iam", endpoint_url=s3_endpoint, region_name="us-east-1")) as iam,
+    ):
+        s3.create_bucket(Bucket="guarded")
+        iam.create_user(UserName=user)
+        allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=policy)
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+    httpx.post(f"{s3_endpoint}/moto-api/reset-auth", content=b"0").raise_for_status()
+    yield key["AccessKeyId"], key["SecretAccessKey"]
+    httpx.post(f"{s3_endpoint}/moto-api/reset-auth", content=b"inf").raise_for_status()
+
+
+async def test_requests_are_signed_as_the_bucket_wants_them(
+    keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys[1])
+    store = ObjectStore.open("s3://guarded/below")
+    await store.put("one/a name é.txt", b"x", "text/plain")
+    assert await store.get("one/a name é.txt") == b"x"
+    assert await store.delete_prefix("one") == 1
+
+
+@pytest.mark.parametrize("action", ["put", "get"])
+async def test_a_bucket_that_does_not_let_us_in_is_said_to_refuse(
+    keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret-7f3a")
+    store = ObjectStore.open("s3://guarded/below")
+    with pytest.raises(StoreRefused, match="403") as caught:
+        await (store.put("a", b"x", "text/plain") if action == "put" else store.get("a"))
+    assert "7f3a" not in str(caught.value)
+
+
+async def test_a_bucket_that_nobody_serves_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    store = ObjectStore.open("s3://away/below")
+    async with asyncio.timeout(30):
+        with pytest.raises(StoreUnavailable):
+            await store.put("a", b"x", "text/plain")
 
 
 def test_a_folder_that_cannot_be_made_is_a_wrong_setting() -> None:

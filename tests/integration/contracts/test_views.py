@@ -10,7 +10,16 @@ import asyncpg
 import pytest
 
 from blog_writer.migrations import migrate_all
-from contracts.views import EventRow, JobRow, ResultRow, StageRunRow, View
+from contracts.views import (
+    CallbackRow,
+    DeliveryAttemptRow,
+    DeliveryRow,
+    EventRow,
+    JobRow,
+    ResultRow,
+    StageRunRow,
+    View,
+)
 
 READ_AS = {
     "uuid": str,
@@ -46,7 +55,9 @@ def _not_none(hint: Any) -> Any:
     return get_args(hint)[0] if isinstance(hint, UnionType) else hint
 
 
-@pytest.mark.parametrize("row", [JobRow, ResultRow, EventRow, StageRunRow])
+@pytest.mark.parametrize(
+    "row", [JobRow, ResultRow, EventRow, StageRunRow, CallbackRow, DeliveryRow, DeliveryAttemptRow]
+)
 async def test_a_view_has_the_columns_of_its_class_in_their_order(row: type[View], database_url: str) -> None:
     await migrate_all(database_url)
     found = await columns(database_url, row.VIEW)

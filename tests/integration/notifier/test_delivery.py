@@ -122,7 +122,7 @@ async def _attempted(jobs, event) -> bool:
 @pytest.mark.parametrize(
     ("answer", "reasons", "status"),
     [
-        ("410 Gone", ["http_410"], "exhausted"),
+        ("410 Gone", ["http_410"], "held"),
         ("302 Found\r\nLocation: /elsewhere", ["http_302", "http_302", "http_302"], "exhausted"),
         ("200 OK", ["delivered"], "delivered"),
         ("201 Created\r\nContent-Length: 99", ["delivered"], "delivered"),

@@ -55,5 +55,7 @@ async def test_in_a_batch_the_refusal_names_the_request() -> None:
     batch = BatchRequest(
         jobs=(codec.decode(body("1"), WriteRequest), codec.decode(SHORT_NUMBERS, WriteRequest))
     )
+    nowhere: Any = None
+    intake = Intake(nowhere, nowhere, nowhere)
     with pytest.raises(Refusal, match=r"^jobs\[1\] takes"):
-        await write_batch.fn(data=batch, intake=None, tenant=DEFAULT_TENANT)
+        await write_batch.fn(data=batch, intake=intake, tenant=DEFAULT_TENANT)

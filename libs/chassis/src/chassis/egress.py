@@ -52,7 +52,7 @@ _PUBLIC_V6 = IPv6Network("2000::/3")
 _BLOCKED_V6 = tuple(
     map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
 )
-_HOST = re.compile(rb"[A-Za-z0-9._:-]+")
+HOST = re.compile(rb"[A-Za-z0-9._:-]+")
 _RESOLVERS = ThreadPoolExecutor(64, "resolver")
 """A look-up that nobody waits for any more still holds its thread, for as long as the system's resolver tries."""
 
@@ -207,7 +207,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         """See httpx. Raises AddressBlocked or httpx.InvalidURL for what is made to be misread, by people or parsers."""
         if request.url.userinfo:
             raise AddressBlocked("an address with a user name is not allowed")
-        if not _HOST.fullmatch(request.url.raw_host):
+        if not HOST.fullmatch(request.url.raw_host):
             raise httpx.InvalidURL("the host has characters that no name has")
         if len(str(request.url)) > LONGEST_URL:
             raise AddressBlocked("the address is too long")

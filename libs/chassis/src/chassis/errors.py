@@ -42,6 +42,10 @@ class StoreUnavailable(ChassisError):
     """The object store did not do what it was asked for."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The object store does not let these credentials in."""
+
+
 class InvalidKey(ChassisError):
     """An object's key is empty, absolute, or climbs out of the store."""
 

@@ -8,39 +8,40 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, MemoryStore, S3Store
 from obstore.store import ObjectStore as Backend
 
-from chassis.errors import InvalidKey, ObjectMissing, SettingsError, StoreUnavailable
+from chassis.errors import InvalidKey, ObjectMissing, SettingsError, StoreRefused, StoreUnavailable
 
 
 class ObjectStore:
-    """Bytes by key. Keys are relative paths with ``/``. Raises StoreUnavailable when the store does not answer."""
+    """Bytes by key. Keys are relative paths with ``/``. Raises StoreUnavailable when the store does not do what it is
+    asked for, StoreRefused when that is because it does not know us."""
 
-    def __init__(self, backend: Backend, root: str) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._root = root.rstrip("/")
-        self._attributes = not isinstance(backend, LocalStore)
 
     @classmethod
     def open(cls, url: str, variable: str = "address") -> ObjectStore:
-        """Open ``file:///folder`` (made if missing), ``s3://bucket/prefix`` (settings from AWS_* variables) or
-        ``memory://``. Raises SettingsError that names ``variable`` for anything else."""
+        """Open ``file:///folder`` (made if missing), ``s3://bucket/prefix`` (settings from AWS_* variables; an endpoint
+        may be plain http) or ``memory://``. Raises SettingsError that names ``variable`` for anything else."""
         scheme, host, path, _, _ = urlsplit(url)
         if scheme == "file" and not host and path.startswith("/"):
-            return cls(LocalStore(_made(Path(unquote(path)), variable)), url)
+            return cls(LocalStore(_made(Path(unquote(path)), variable)))
         if scheme == "s3" and host:
-            return cls(S3Store.from_url(url), url)
+            # The library's own limits: 5 s for connecting, 30 s for one request.
+            s3 = S3Store.from_url(url, client_options={"allow_http": True}, retry_config={"max_retries": 2})
+            return cls(s3)
         if scheme == "memory":
-            return cls(MemoryStore(), url)
+            return cls(MemoryStore())
         raise SettingsError(
             f"{variable}: {url!r} is not allowed: use file:///folder, s3://bucket/prefix or memory://"
         )
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store bytes, replacing what was there. The local folder does not keep the content type."""
-        attributes = {"Content-Type": content_type} if self._attributes else None
+        attributes = None if isinstance(self._backend, LocalStore) else {"Content-Type": content_type}
         with _answering(key):
             await obstore.put_async(self._backend, _checked(key), data, attributes=attributes)
 
@@ -62,10 +63,6 @@ class ObjectStore:
                 await obstore.delete_async(self._backend, keys)
         return len(keys)
 
-    def url(self, key: str) -> str:
-        """Return the object's address in the store's own scheme."""
-        return f"{self._root}/{_checked(key)}"
-
 
 def _made(folder: Path, variable: str) -> Path:
     try:
@@ -84,7 +81,9 @@ def _answering(key: str) -> Iterator[None]:
         raise ObjectMissing(f"nothing is stored under {key}") from error
     except (BaseError, OSError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise StoreUnavailable(f"the object store failed at {key}: {reason}") from error
+        refused = isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError)
+        kind = StoreRefused if refused else StoreUnavailable
+        raise kind(f"the object store failed at {key}: {reason}") from error
 
 
 def _checked(key: str) -> str:

@@ -220,6 +220,17 @@ class ArticleReference(Part, frozen=True, kw_only=True):
     """Of its text; empty for articles from before there were any."""
 
 
+class Revision(Part, frozen=True, kw_only=True):
+    """What the review prompts changed in one passage of the article."""
+
+    passage: str
+    """``opening``, ``questions``, or the heading that the section had."""
+    diff: str
+    """Unified diff of its words: a line for each sentence, heading, question and row of a table."""
+    changes: tuple[str, ...] = ()
+    """What the writer says of it, a line each."""
+
+
 class QualityReport(Part, frozen=True, kw_only=True):
     passed: bool
     score: float
@@ -269,6 +280,8 @@ class ArticleResult(Part, frozen=True, kw_only=True, omit_defaults=False):
     author: Author | None = None
     quality_passed: bool = False
     quality_report: QualityReport | None = None
+    revisions: tuple[Revision, ...] = ()
+    """What the review prompts changed, passage by passage."""
     similarity_score: float = 0.0
     """0 to 100: likeness to the most similar known article."""
     fingerprint: str = ""

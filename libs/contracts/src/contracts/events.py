@@ -131,6 +131,15 @@ Event = (
 
 TERMINAL_EVENTS = ("completed", "failed", "cancelled")
 """The types that end a job's story, until a retry goes on with it."""
+STEP_EVENTS = (
+    "submitted",
+    "started",
+    "stage_started",
+    "stage_retrying",
+    "stage_completed",
+    "quality_rejected",
+)
+"""The other types that have a ``seq``."""
 
 SOURCE = "/blog-writer/orchestrator"
 TYPE_PREFIX = "blog."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -45,6 +45,22 @@ class JobState(enum.StrEnum):
     did not hear of the cancellation works in vain, since its result is ignored."""
 
 
+CallbackEvent = Literal[
+    "submitted",
+    "started",
+    "stage_started",
+    "stage_retrying",
+    "stage_completed",
+    "quality_rejected",
+    "completed",
+    "failed",
+    "cancelled",
+]
+"""Events that a webhook may tell: all that have a ``seq``."""
+
+DEFAULT_CALLBACK_EVENTS: tuple[CallbackEvent, ...] = ("completed", "failed", "cancelled")
+"""What is told unless a request says otherwise: the ends."""
+
 TERMINAL_STATES = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 
 
@@ -69,7 +85,13 @@ class ArticleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     country: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")] = "US"
     """ISO 3166 country of the readers."""
     callback_url: Url | None = None
-    """Where the signed webhook goes when the job ends."""
+    """Where signed webhooks go."""
+    callback_events: Annotated[tuple[CallbackEvent, ...], Meta(min_length=1, max_length=9)] = (
+        DEFAULT_CALLBACK_EVENTS
+    )
+    """The events that a webhook is sent for."""
+    webhook_payload: Literal["full", "thin"] = "full"
+    """``full`` brings the article; ``thin`` identifiers and links only."""
     priority: Annotated[int, Meta(ge=1, le=3)] = 2
     """1 high, 2 normal, 3 low."""
     max_duration_minutes: Annotated[int, Meta(ge=1, le=60)] = 30

@@ -23,8 +23,10 @@ from contracts.articles import (
     Image,
     InternalLink,
     Part,
+    QualityReport,
     QuestionAnswer,
     ReplacedSource,
+    Revision,
     RoundReport,
     ScorePart,
     SitePage,
@@ -233,6 +235,8 @@ class QualityOutput(Part, frozen=True, kw_only=True):
 class ReviewInput(Part, frozen=True, kw_only=True):
     request: ArticleRequest
     company: CompanyOutput
+    research: ResearchOutput | None = None
+    """None in commands of orchestrators before it was read."""
     quality: QualityOutput
     earlier_articles: tuple[ArticleReference, ...] = ()
 
@@ -240,6 +244,11 @@ class ReviewInput(Part, frozen=True, kw_only=True):
 class ReviewOutput(Part, frozen=True, kw_only=True):
     article: Article
     changes: tuple[str, ...] = ()
+    """What the writer says of the revisions, a line each."""
+    revisions: tuple[Revision, ...] = ()
+    """What the review prompts changed."""
+    quality: QualityReport | None = None
+    """The gate's word on the article as the review left it; None when it changed nothing."""
     similarity_score: float = 0.0
     similar_to: str | None = None
     is_potential_duplicate: bool = False

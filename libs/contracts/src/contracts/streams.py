@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from contracts import subjects
-from contracts.events import TERMINAL_EVENTS
+from contracts.events import STEP_EVENTS, TERMINAL_EVENTS
 from contracts.payloads import MESSAGE_LIMIT
 from contracts.stages import StageId
 
@@ -92,6 +92,11 @@ EVENTS = Stream(
         Consumer(
             durable="notifier",
             filters=tuple(subjects.event_filter(name) for name in TERMINAL_EVENTS),
+            ack_wait_seconds=ACK_WAIT_SECONDS,
+        ),
+        Consumer(  # its own: few jobs want these, so they are looked at in batches
+            durable="notifier_steps",
+            filters=tuple(subjects.event_filter(name) for name in STEP_EVENTS),
             ack_wait_seconds=ACK_WAIT_SECONDS,
         ),
     ),

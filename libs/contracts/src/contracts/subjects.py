@@ -21,6 +21,9 @@ EVENTS = "blog.events.*.*"
 DEAD_LETTERS = "blog.dead.*"
 CANCELLED = "blog.control.cancelled.*"
 """Core NATS, not stored: cancellations, to all workers."""
+REPLAY_DELIVERIES = "blog.ask.notifier.replay"
+TRY_WEBHOOK = "blog.ask.notifier.try"
+"""Core NATS requests: one notifier answers, or nobody does and the client is told so."""
 
 _COMMAND_NAMES = {SubmitJob: "submit", CancelJob: "cancel", RetryJob: "retry"}
 

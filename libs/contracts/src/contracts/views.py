@@ -119,3 +119,57 @@ class RefusedSubmissionRow(View, frozen=True, kw_only=True):
     """Of :class:`contracts.dead_letters.DeadLetterCode`."""
     reason: str
     at: datetime
+
+
+class CallbackRow(View, frozen=True, kw_only=True):
+    """A job that wants webhooks."""
+
+    VIEW: ClassVar[str] = "api.callbacks"
+
+    job_id: str
+    tenant: str
+    url: str
+    events: str | None
+    """Types with commas between; null for the ends alone."""
+    payload: str
+    """full or thin."""
+    finished_at: datetime | None
+
+
+class DeliveryRow(View, frozen=True, kw_only=True):
+    """One webhook: of one event of one job."""
+
+    VIEW: ClassVar[str] = "api.deliveries"
+
+    job_id: str
+    tenant: str
+    seq: int
+    event: str
+    url: str
+    status: str
+    """pending, delivered, exhausted, held (its endpoint is disabled), discarded."""
+    attempts: int
+    last_reason: str | None
+    next_attempt_at: datetime | None
+    """While pending."""
+    created_at: datetime
+    delivered_at: datetime | None
+    endpoint_disabled: str | None
+    """Why nothing is sent to its address: gone (it answered 410), failing (for days); null while it is."""
+    endpoint_paused_until: datetime | None
+    """Nothing is sent to its address before then: it failed often, or asked for a pause."""
+
+
+class DeliveryAttemptRow(View, frozen=True, kw_only=True):
+    """One attempt at one webhook."""
+
+    VIEW: ClassVar[str] = "api.delivery_attempts"
+
+    job_id: str
+    tenant: str
+    seq: int
+    number: int
+    started_at: datetime
+    duration_seconds: float
+    status_code: int | None
+    reason: str

@@ -12,11 +12,14 @@ from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from chassis.clock import Clock
+from chassis.egress import networks
 from chassis.objects import ObjectStore
 from contracts.ids import DEFAULT_TENANT
 from contracts.payloads import REQUEST_LIMIT
-from gateway import batches, events, jobs, operations, submissions
+from gateway import batches, deliveries, events, jobs, operations, submissions
+from gateway.callbacks import CallbackRules
 from gateway.feed import Feed
+from gateway.notifier import Notifier
 from gateway.operations import BrokerState
 from gateway.problems import handle
 from gateway.settings import Settings
@@ -37,6 +40,9 @@ ROUTES = (
     jobs.get_article,
     jobs.get_file,
     events.get_events,
+    deliveries.get_deliveries,
+    deliveries.replay_deliveries,
+    deliveries.test_webhook,
     batches.get_batch,
     operations.health,
     operations.ready,
@@ -52,13 +58,17 @@ def create_app(
     objects: ObjectStore,
     clock: Clock,
     broker_state: BrokerState,
+    notifier: Notifier,
 ) -> Litestar:
-    """Return the application with its dependencies."""
+    """Return the application with its dependencies. Raises SettingsError."""
+    callbacks = CallbackRules(networks(settings.allow_private_networks, "BLOG_WRITER_ALLOW_PRIVATE_NETWORKS"))
     provided: dict[str, Any] = {
         "settings": settings,
         "store": store,
         "sender": sender,
-        "intake": Intake(store, sender, clock),
+        "intake": Intake(store, sender, clock, callbacks),
+        "callbacks": callbacks,
+        "notifier": notifier,
         "waiting": Waiting(store, feed, clock),
         "objects": objects,
         "clock": clock,

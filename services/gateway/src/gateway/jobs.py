@@ -10,8 +10,9 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
+from chassis import logs
 from chassis.clock import Clock
-from chassis.errors import InvalidKey, ObjectMissing
+from chassis.errors import InvalidKey, ObjectMissing, StoreUnavailable
 from chassis.objects import ObjectStore
 from contracts.commands import CancelJob, RetryJob
 from contracts.ids import JobId, parse_job_id
@@ -23,6 +24,8 @@ from gateway.settings import Settings
 from gateway.store import Store
 from gateway.submissions import Sender
 from gateway.waiting import Waiting
+
+log = logs.get_logger(__name__)
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many to return.")]
 Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="How many to leave out.")]
@@ -202,6 +205,9 @@ async def get_file(
         data = await objects.get(f"{job.job_id}/{name}")
     except (ObjectMissing, InvalidKey) as error:
         raise Refusal(404, "file_not_found", f"the job has no file {name}", "name") from error
+    except StoreUnavailable as error:
+        log.warning("file_not_read", job_id=job.job_id, file=name, reason=str(error))
+        raise Refusal(503, "store_unavailable", "the article store does not give the file out") from error
     headers = {
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; img-src *; style-src 'unsafe-inline'; sandbox",

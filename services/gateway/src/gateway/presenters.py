@@ -12,8 +12,17 @@ from msgspec import UNSET, UnsetType
 
 from contracts.jobs import ArticleRequest, JobState
 from contracts.stages import TOTAL_STAGES
-from contracts.views import JobRow
-from gateway.schemas import Accepted, BatchStatus, JobListItem, JobPage, JobStatus, Statistics
+from contracts.views import DeliveryAttemptRow, DeliveryRow, JobRow
+from gateway.schemas import (
+    Accepted,
+    BatchStatus,
+    Delivery,
+    DeliveryAttempt,
+    JobListItem,
+    JobPage,
+    JobStatus,
+    Statistics,
+)
 
 T = TypeVar("T")
 
@@ -121,6 +130,33 @@ def job_page(
         limit=limit,
         offset=offset,
         has_more=offset + len(jobs) < total,
+    )
+
+
+def delivery(row: DeliveryRow, attempts: Sequence[DeliveryAttemptRow]) -> Delivery:
+    """Return a webhook with its attempts."""
+    return Delivery(
+        webhook_id=f"msg_{row.job_id}_{row.seq}",
+        event=row.event,
+        seq=row.seq,
+        url=row.url,
+        status=row.status,
+        created_at=_utc(row.created_at),
+        next_attempt_at=row.next_attempt_at and _utc(row.next_attempt_at),
+        delivered_at=row.delivered_at and _utc(row.delivered_at),
+        last_reason=row.last_reason,
+        endpoint_disabled=row.endpoint_disabled,
+        endpoint_paused_until=row.endpoint_paused_until and _utc(row.endpoint_paused_until),
+        attempts=tuple(
+            DeliveryAttempt(
+                number=one.number,
+                started_at=_utc(one.started_at),
+                duration_seconds=round(one.duration_seconds, 3),
+                reason=one.reason,
+                status_code=one.status_code,
+            )
+            for one in attempts
+        ),
     )
 
 

@@ -176,3 +176,14 @@ CROSS JOIN LATERAL (
     WHERE e.job_id = n.job_id AND e.tenant = n.tenant AND e.seq > n.after ORDER BY e.seq LIMIT $4
 ) AS e
 ORDER BY n.place, e.seq;
+
+-- name: deliveries
+-- A job's webhooks.
+SELECT * FROM api.deliveries WHERE job_id = $1 AND tenant = $2 ORDER BY seq LIMIT 1000;
+
+-- name: delivery_attempts
+-- The attempts at them, the latest of very many.
+SELECT * FROM (
+    SELECT * FROM api.delivery_attempts WHERE job_id = $1 AND tenant = $2 ORDER BY started_at DESC LIMIT 2000
+) AS latest
+ORDER BY seq, number;

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from contracts.jobs import ArticleRequest
+from contracts.jobs import ArticleRequest, Url
 
 
 class WriteRequest(ArticleRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,6 +150,67 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     events: list[Any]
     next_after: int
     """Ask with ``after`` set to it for what comes next."""
+
+
+class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a webhook."""
+
+    number: int
+    started_at: datetime
+    duration_seconds: float
+    reason: str
+    """delivered, or what went wrong: timeout, dns, connect, tls, disconnected, ssrf_blocked, http_503 and the like."""
+    status_code: int | None
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook: of one event of a job."""
+
+    webhook_id: str
+    """Constant over all attempts."""
+    event: str
+    seq: int
+    url: str
+    status: str
+    """pending, delivered, exhausted, or held: its endpoint is disabled."""
+    created_at: datetime
+    next_attempt_at: datetime | None
+    delivered_at: datetime | None
+    last_reason: str | None
+    endpoint_disabled: str | None
+    """gone (it answered 410) or failing (for five days)."""
+    endpoint_paused_until: datetime | None
+    attempts: tuple[DeliveryAttempt, ...]
+
+
+class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's webhooks."""
+
+    job_id: str
+    deliveries: tuple[Delivery, ...]
+
+
+class DeliveriesReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Webhooks go out again."""
+
+    success: bool = True
+    job_id: str
+    deliveries: int
+
+
+class WebhookTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An address to try."""
+
+    url: Url
+
+
+class WebhookTestResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a webhook to it went."""
+
+    delivered: bool
+    reason: str
+    status_code: int | None
+    duration_seconds: float
 
 
 class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,14 +22,15 @@ from chassis.objects import ObjectStore
 from contracts import streams
 from gateway.app import create_app
 from gateway.feed import Feed
+from gateway.notifier import Notifier
 from gateway.settings import Settings, check_host
 from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
 
 log = logs.get_logger(__name__)
 
-VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs")
-"""Of the orchestrator, that this release of the gateway reads."""
+VIEWS = ("api.jobs", "api.refused_submissions", "api.deleted_jobs", "api.deliveries", "api.delivery_attempts")
+"""Of the orchestrator and the notifier, that this release of the gateway reads."""
 ROLE = ("blog_writer_gateway", "gateway")
 """The database role that it works as, and the schema that is its own."""
 MIGRATE = "run 'blog-writer migrate' first"
@@ -48,16 +49,16 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         stack.push_async_callback(close, pool)
         await _check_schema(pool)
         store, feed = Store(pool), Feed()
-        sender, broker = Sender(store), Broker(settings.nats_url)
+        sender, broker, notifier = Sender(store), Broker(settings.nats_url), Notifier()
         stack.push_async_callback(broker.close)
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
-        app = create_app(settings, store, sender, feed, objects, SystemClock(), broker.state)
+        app = create_app(settings, store, sender, feed, objects, SystemClock(), broker.state, notifier)
         closing = asyncio.create_task(_close_feed(stop, feed))
         stack.callback(closing.cancel)
         await until(
             stop,
             serve(app, settings.host, settings.port, ready, stop, _announce),
-            broker.attach(sender, feed),
+            broker.attach(sender, feed, notifier),
             every(1, sender.relay, name="outbox"),
             every(2, store.mark_taken, name="taken"),
             every(10, store.resend, name="resend"),
@@ -97,7 +98,7 @@ class Broker:
         """Say how the connection stands."""
         return "ok" if self._client is not None and self._client.is_connected else "not connected"
 
-    async def attach(self, sender: Sender, feed: Feed) -> None:
+    async def attach(self, sender: Sender, feed: Feed, notifier: Notifier) -> None:
         """Connect, trying for as long as it takes, then let messages flow both ways.
 
         Raises ConnectionLost when that connection is closed for good.
@@ -109,6 +110,7 @@ class Broker:
                 log.warning("nats_away", reason=str(error))
                 await asyncio.sleep(1)
         await feed.attach(self._client)
+        notifier.attach(self._client)
         sender.attach(Publisher(self._client.jetstream(), (streams.COMMANDS, streams.DEAD_LETTERS)))
         await lost(self._closed)
 

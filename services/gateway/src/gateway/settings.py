@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Slots, as the statistics show them."""
     job_cleanup_days: Annotated[float, msgspec.Meta(gt=0)] = 7
     """Days after which what was accepted may be forgotten."""
+    allow_private_networks: tuple[str, ...] = ()
+    """Networks like 127.0.0.0/8 that webhooks may be sent to though they are not public."""
     db_path: str = ""
     """Shown as ``database_path`` in the statistics."""
 

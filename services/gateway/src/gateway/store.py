@@ -19,7 +19,7 @@ from chassis.outbox import Numbered, Outbox
 from contracts import codec, dead_letters, streams, subjects
 from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.jobs import JobState
-from contracts.views import JobRow
+from contracts.views import DeliveryAttemptRow, DeliveryRow, JobRow
 from gateway.errors import key_reused
 from gateway.presenters import submitted_row
 
@@ -214,6 +214,19 @@ class Store:
         for row in await self.pool.fetch(self._queries["events"], *columns(cursors), limit):
             pages[row["place"] - 1].append(row)
         return pages
+
+    @_in_time
+    async def deliveries(
+        self, tenant: str, job_id: str
+    ) -> list[tuple[DeliveryRow, list[DeliveryAttemptRow]]]:
+        """Return a job's webhooks in the order of their events, each with its attempts."""
+        rows = await self.pool.fetch(self._queries["deliveries"], job_id, tenant)
+        attempts = await self.pool.fetch(self._queries["delivery_attempts"], job_id, tenant)
+        tried = [msgspec.convert(dict(row), DeliveryAttemptRow) for row in attempts]
+        return [
+            (msgspec.convert(dict(row), DeliveryRow), [one for one in tried if one.seq == row["seq"]])
+            for row in rows
+        ]
 
     @_in_time
     async def ping(self) -> None:

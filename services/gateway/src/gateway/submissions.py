@@ -24,6 +24,7 @@ from contracts.commands import CancelJob, RetryJob, SubmitJob
 from contracts.ids import JobId, new_job_id
 from contracts.jobs import ArticleRequest
 from contracts.payloads import REQUEST_LIMIT
+from gateway.callbacks import CallbackRules
 from gateway.errors import Refusal
 from gateway.idempotency import checked_key, fingerprint
 from gateway.presenters import accepted
@@ -88,11 +89,19 @@ class Sender:
 class Intake:
     """Accepts requests: one commit for all that come at the same time, then their messages."""
 
-    def __init__(self, store: Store, sender: Sender, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, sender: Sender, clock: Clock, callbacks: CallbackRules | None = None
+    ) -> None:
         self._store = store
         self._sender = sender
         self._clock = clock
+        self._callbacks = callbacks or CallbackRules()
         self._groups = Grouped(self._commit, LARGEST_GROUP)
+
+    def check(self, request: ArticleRequest, prefix: str = "") -> None:
+        """Raise Refusal for a request that could not travel, or whose webhook could never be delivered."""
+        refuse_unfit(request, prefix)
+        self._callbacks.check(request.callback_url, f"{prefix}callback_url")
 
     async def accept(
         self,
@@ -132,7 +141,7 @@ class Intake:
 
     async def accept_one(self, tenant: str, request: WriteRequest, key: str | None) -> tuple[bytes, bool]:
         """Accept one job."""
-        refuse_unfit(request)
+        self.check(request)
         job_id = new_job_id()
         answer = accepted(job_id, request.batch_id)
         return await self.accept(tenant, [request], answer, [job_id], _claim(key, request, answer))
@@ -197,7 +206,7 @@ async def write_batch(
     batch_id = data.batch_id or f"batch_{uuid.uuid4().hex[:12]}"
     requests = [msgspec.structs.replace(job, batch_id=job.batch_id or batch_id) for job in data.jobs]
     for number, request in enumerate(requests):
-        refuse_unfit(request, f"jobs[{number}].")
+        intake.check(request, f"jobs[{number}].")
     ids = [new_job_id() for _ in requests]
     answer = BatchAccepted(
         batch_id=batch_id,

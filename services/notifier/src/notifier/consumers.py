@@ -1,4 +1,7 @@
-"""Subject → handler: the terminal events of all jobs, from the durable that ``contracts.streams`` describes."""
+"""Subject → handler: the events of all jobs, from the durables that ``contracts.streams`` describes.
+
+Ends come one by one. The others come in batches, since one query tells which few of them anybody wants told.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import msgspec
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
+from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
@@ -19,15 +23,19 @@ from nats.js.errors import NotFoundError
 from chassis import logs
 from chassis.broker import Outgoing, Publisher, delivered, ensure_stream
 from chassis.clock import Clock
+from chassis.pull import pull
 from contracts import codec, subjects
 from contracts.dead_letters import DeadLetterCode, dead_letter
+from contracts.events import Event
 from contracts.streams import EVENTS
 from notifier.intake import Intake
 
 log = logs.get_logger(__name__)
 
 SERVICE = "notifier"
-CONSUMER = EVENTS.consumers[0]
+CONSUMER, STEPS = EVENTS.consumers
+STEPS_AT_ONCE = 200
+"""Events that end no job, looked at together."""
 FETCH_SECONDS = 1.0
 """How long one request for events stays open; one that was open while the consumer was lost is silent that long."""
 RETRY_SECONDS = 2.0
@@ -41,17 +49,7 @@ def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: C
     """
 
     async def put_aside(message: NatsMessage, reason: str) -> None:
-        letter = dead_letter(
-            delivered(message.raw_message),
-            DeadLetterCode.UNDECODABLE,
-            reason,
-            SERVICE,
-            clock.now(),
-            publisher.limit,
-        )
-        await publisher.publish(
-            Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id)
-        )
+        await _report(message.raw_message, reason, publisher, clock)
         await message.reject()
 
     async def on_ended(message: NatsMessage) -> None:
@@ -72,6 +70,42 @@ def subscribe(broker: NatsBroker, intake: Intake, publisher: Publisher, clock: C
     )
     subscriber(on_ended)
     return subscriber
+
+
+async def consume_steps(js: JetStreamContext, intake: Intake, publisher: Publisher, clock: Clock) -> None:
+    """Take the events that end no job, for as long as it runs. Acked like the others."""
+
+    async def take(messages: list[Msg]) -> None:
+        events = []
+        for message in messages:
+            try:
+                events.append(_step(message.data))
+            except msgspec.DecodeError as error:
+                await _report(message, str(error), publisher, clock)
+        await intake.take_steps(events)
+        for message in messages:
+            await message.ack()
+
+    async def recover() -> None:
+        await ensure_stream(js, EVENTS)
+
+    await pull(js, EVENTS.name, STEPS.durable, lambda: STEPS_AT_ONCE, take, recover=recover)
+
+
+def _step(data: bytes) -> Event:
+    """Return an event that has a ``seq``; raise msgspec.DecodeError for anything else."""
+    event = codec.decode_event(data)
+    if event.seq is None:
+        raise msgspec.ValidationError("the event has no seq")
+    return event
+
+
+async def _report(message: Msg, reason: str, publisher: Publisher, clock: Clock) -> None:
+    """Publish a dead letter about an event that cannot be read."""
+    letter = dead_letter(
+        delivered(message), DeadLetterCode.UNDECODABLE, reason, SERVICE, clock.now(), publisher.limit
+    )
+    await publisher.publish(Outgoing(subjects.dead_letter(letter), codec.encode(letter), letter.message_id))
 
 
 def pace(subscriber: PullStreamSubscriber) -> None:

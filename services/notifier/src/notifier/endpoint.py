@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 import httpx
 
 from chassis import egress
+from contracts.webhooks import PORTS
 from notifier.deliveries import Outcome
 
 ANSWER_LIMIT = 16 * 1024
 """Bytes of an answer that are read before the connection is closed."""
-PORTS = frozenset({443, 8443})
-"""Of public receivers, with TLS: a webhook holds an article nobody else has seen, so it is not sent in the clear."""
 
 
 def new_client(allowed: tuple[egress.Network, ...]) -> httpx.AsyncClient:
@@ -24,7 +23,9 @@ def new_client(allowed: tuple[egress.Network, ...]) -> httpx.AsyncClient:
         egress.Rules(PORTS, allowed),
         plain=egress.Rules(frozenset(), allowed),
         timeout=httpx.Timeout(None),  # the whole attempt has one deadline, in post
-        limits=httpx.Limits(max_keepalive_connections=0),
+        limits=httpx.Limits(
+            max_connections=None, max_keepalive_connections=0
+        ),  # the sender has its own bounds
         headers={"user-agent": "blog-writer", "accept": "*/*"},
     )
 

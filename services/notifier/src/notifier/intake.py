@@ -1,13 +1,14 @@
-"""From a job's terminal event to a delivery, whether NATS brings the event or the sweep finds it."""
+"""From a job's event to a delivery, whether NATS brings the event or the sweep finds it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from chassis import logs
-from contracts.events import Event
-from notifier.payloads import payload
+from contracts.events import Event, event_type
+from notifier.payloads import Wish, webhook
 from notifier.store import DeliveryStore
 
 log = logs.get_logger(__name__)
@@ -21,27 +22,41 @@ NARROW_SECONDS = 2 * WIDE_EVERY_SECONDS
 
 
 class Intake:
-    """Notes deliveries and wakes the sender."""
+    """Notes deliveries and wakes the sender. ``public_url`` is how clients reach the API."""
 
-    def __init__(self, store: DeliveryStore, wake: asyncio.Event, first_delay_seconds: float) -> None:
+    def __init__(
+        self, store: DeliveryStore, wake: asyncio.Event, first_delay_seconds: float, public_url: str = ""
+    ) -> None:
         self._store = store
         self._wake = wake
         self._first_delay = first_delay_seconds
+        self._public_url = public_url
         self._wide_due = 0.0
 
     async def take(self, event: Event) -> bool:
-        """Note the webhook of a terminal event; False when the job wants none or it was noted before."""
+        """Note the webhook of an event; False when the job does not want it told or it was noted before."""
         job = await self._store.job(event.job_id)
         if job is None:
             return False
-        url, result = job
-        noted = await self._store.insert(event.tenant, url, payload(event, result), self._first_delay)
+        wish, result = job
+        return await self._note(event, wish, result)
+
+    async def take_steps(self, events: Sequence[Event]) -> int:
+        """Note the webhooks of events that end no job; return how many. Most jobs want none of them."""
+        wishes = await self._store.wishes(sorted({event.job_id for event in events}))
+        wanted = [(event, wishes[event.job_id]) for event in events if event.job_id in wishes]
+        return sum([await self._note(event, wish, None) for event, wish in wanted])
+
+    async def _note(self, event: Event, wish: Wish, result: str | None) -> bool:
+        if event_type(event) not in wish.events:
+            return False
+        noted = await self._store.insert(webhook(event, wish, result, self._public_url), self._first_delay)
         if noted:
             self._wake.set()
         return noted
 
     async def sweep(self, within_days: float, older_than_seconds: float = SWEEP_AGE_SECONDS) -> int:
-        """Note the webhooks of ended jobs whose event never came; return how many."""
+        """Note the webhooks whose event never came; return how many."""
         kept, now = within_days * 24 * 3600, time.monotonic()
         wide = now >= self._wide_due
         events = await self._store.missed(kept if wide else min(kept, NARROW_SECONDS), older_than_seconds)

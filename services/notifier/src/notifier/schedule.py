@@ -25,6 +25,14 @@ def delay(ladder: Sequence[float], attempts: int, spread: float) -> float | None
     return ladder[attempts] * (1 - JITTER + 2 * JITTER * spread)
 
 
+def pause(throttles: int, asked: float) -> float:
+    """Return the seconds that a receiver is left alone for which asked for it, for the ``throttles``-th time and one.
+
+    At least a second, doubling up to an hour: who asks for none at all for days would else be called every moment.
+    """
+    return max(asked, min(2.0 ** min(throttles, 12), HOUR))
+
+
 def retry_after(header: str | None, now: datetime) -> float:
     """Return the seconds that a ``Retry-After`` header asks for: 0 if it says nothing, 24 hours at most."""
     if header is None:

@@ -19,11 +19,13 @@ from chassis.http import operations
 from chassis.lifecycle import every, until
 from chassis.migrate import check_migrated
 from contracts.streams import DEAD_LETTERS, EVENTS
-from notifier.consumers import ensure_consumer, pace, subscribe
+from notifier.consumers import consume_steps, ensure_consumer, pace, subscribe
 from notifier.endpoint import new_client
 from notifier.intake import Intake
+from notifier.requests import Requests
 from notifier.sender import Sender
 from notifier.settings import Settings
+from notifier.signing import key_of
 from notifier.store import DeliveryStore
 
 log = logs.get_logger(__name__)
@@ -55,9 +57,14 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         clock = SystemClock()
         sender = Sender(store, http, settings, wake)
         stack.push_async_callback(sender.close)
-        intake = Intake(store, wake, settings.webhook_retry_seconds[0])
+        keys = [key_of(secret) for secret in settings.webhook_secret]
+        requests = Requests(store, http, keys, settings.webhook_timeout_seconds, wake, clock)
+        stack.push_async_callback(requests.close)
+        await requests.attach(client)
+        intake = Intake(store, wake, settings.webhook_retry_seconds[0], settings.public_url)
+        publisher = Publisher(js)
         broker = faststream_broker(settings.nats_url, "notifier-events", closed.set)
-        events = subscribe(broker, intake, Publisher(js), clock)
+        events = subscribe(broker, intake, publisher, clock)
         stack.push_async_callback(stop_broker, broker)
         await broker.start()
         pace(events)
@@ -70,13 +77,15 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(
                 settings.webhook_sweep_seconds, lambda: intake.sweep(settings.job_cleanup_days), name="sweep"
             ),
+            consume_steps(js, intake, publisher, clock),
+            every(settings.webhook_sweep_seconds, store.release_held, name="held"),
             every(settings.webhook_sweep_seconds, lambda: ensure_consumer(js), name="consumer"),
-            every(600, lambda: store.delete_ended(settings.job_cleanup_days + 1), name="retention"),
+            every(600, lambda: store.delete_old(settings.job_cleanup_days + 1), name="retention"),
             *operations(settings.operations_port, stop, client, pool),
         )
 
 
 async def _check_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("SELECT to_regclass('api.jobs')") is None:
-        raise MigrationError(f"DATABASE_URL: the database has no schema 'jobs'; {MIGRATE}")
+    if await pool.fetchval("SELECT to_regclass('api.callbacks')") is None:
+        raise MigrationError(f"DATABASE_URL: the database has no view api.callbacks; {MIGRATE}")
     await check_migrated(pool, "notifier", "notifier", MIGRATE)

@@ -31,6 +31,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """For a whole attempt: name, connection, request and answer."""
     webhook_retry_seconds: Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=1)] = LADDER
     """Wait before each attempt, the first included."""
+    webhook_concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
+    """Attempts at once, in this process."""
+    webhook_endpoint_concurrency: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
+    """Of them to one endpoint."""
+    webhook_endpoint_rate: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 50
+    """Webhooks a second to one endpoint, from this process."""
+    webhook_breaker_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30
+    """How long an endpoint that failed ten times in a row is left alone at first; later up to 16 times as long."""
+    public_url: str = ""
+    """How clients reach the API; what the links in thin webhooks begin with."""
     webhook_sweep_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10
     """How often ended jobs without a delivery are looked for."""
     job_cleanup_days: Annotated[float, msgspec.Meta(gt=0)] = 7

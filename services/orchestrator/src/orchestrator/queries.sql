@@ -20,14 +20,14 @@ INSERT INTO jobs.jobs (
     job_id, state, queued_at, started_at, finished_at, deadline_at, wake_at, eta_at, run, round, seq, current_stage,
     stages_completed, progress_percent, quality_score, error, error_code, error_stage, doc,
     tenant, batch_id, priority, primary_keyword, company_url, language, country, callback_url, created_at, request,
-    pipeline_version, total_stages
+    pipeline_version, total_stages, callback_events
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
     $7::timestamptz[], $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::text[], $13::int[], $14::int[],
     $15::float8[], $16::text[], $17::text[], $18::text[], $19::json[],
     $20::text[], $21::text[], $22::int[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[],
-    $28::timestamptz[], $29::json[], $30::int[], $31::int[]
+    $28::timestamptz[], $29::json[], $30::int[], $31::int[], $32::text[]
 );
 
 -- name: update_jobs

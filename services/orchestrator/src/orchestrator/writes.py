@@ -12,6 +12,7 @@ from chassis.database import Queries, Statement, columns
 from contracts import codec
 from contracts.events import event_type
 from contracts.ids import JobId
+from contracts.jobs import DEFAULT_CALLBACK_EVENTS, ArticleRequest
 from contracts.payloads import Inline
 from contracts.stages import StageId
 from orchestrator.eta import remaining_seconds
@@ -75,9 +76,15 @@ def _new_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime)
             codec.encode(request).decode(),
             folded.jobs[job_id].pipeline_version,
             total_stages(folded.jobs[job_id]),
+            _callback_events(request),
         )
         for job_id, request in folded.requests.items()
     ]
+
+
+def _callback_events(request: ArticleRequest) -> str | None:
+    wanted = set(request.callback_events)
+    return None if wanted == set(DEFAULT_CALLBACK_EVENTS) else ",".join(sorted(wanted))
 
 
 def _changed_jobs(folded: Folded, durations: Mapping[StageId, float], now: datetime) -> list[Row]:

@@ -64,7 +64,7 @@ def revised(article: Article, draft: Draft) -> Article:
     table of contents made anew, links where their words still stand."""
     verified = {citation.source_id: citation for citation in article.citations}
     kept = without(draft, lambda claim: not verified.keys().isdisjoint(claim.source_ids))
-    kept = msgspec.structs.replace(kept, faq=(), paa=(), generator=article.draft.generator)
+    kept = msgspec.structs.replace(kept, faq=(), paa=())
     claims = (*draft_claims(kept), *_answered(article.faq, article.paa))
     return msgspec.structs.replace(
         article,

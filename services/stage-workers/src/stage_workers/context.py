@@ -18,7 +18,14 @@ from contracts import codec, subjects
 from contracts.commands import RunStage
 from contracts.events import StageProgress, cloudevents_headers
 from stage_workers.checkpoints import Checkpoints
-from stage_workers.ports import ArticleStore, ImageModel, LanguageModel, PageFetcher, SearchEngine
+from stage_workers.ports import (
+    ArticleStore,
+    ArticleTable,
+    ImageModel,
+    LanguageModel,
+    PageFetcher,
+    SearchEngine,
+)
 
 log = logs.get_logger(__name__)
 
@@ -36,6 +43,7 @@ class Ports(msgspec.Struct, frozen=True):
     search: SearchEngine
     fetcher: PageFetcher
     store: ArticleStore
+    table: ArticleTable | None = None
 
 
 class RunningContext:
@@ -59,6 +67,7 @@ class RunningContext:
         self.search = ports.search
         self.fetcher = ports.fetcher
         self.store = ports.store
+        self.table = ports.table
 
     async def checkpoint(self, key: str, kind: type[T], call: Callable[[], Awaitable[T]]) -> T:
         """See StageContext."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chassis.errors import StoreRefused, StoreUnavailable
+
 
 class PortError(Exception):
     """Something outside the stage failed."""
@@ -19,6 +21,13 @@ class Transient(PortError):
 
 class Permanent(PortError):
     """Another attempt would end the same way. The runner turns it into a failure of the stage."""
+
+
+def of_the_store(error: StoreUnavailable) -> PortError:
+    """Return what a failure of the article store means for a stage."""
+    if isinstance(error, StoreRefused):
+        return Permanent("store_refused", str(error))
+    return Transient("store_unavailable", str(error))
 
 
 class FetchFailed(PortError):

@@ -21,6 +21,7 @@ from stage_workers.errors import FetchFailed, Permanent, Transient
 from stage_workers.ports import Hit, Page, StageContext, ToolUser
 from stage_workers.reading import key, read_page
 from stage_workers.site import addresses
+from stage_workers.site.injection import is_order
 from stage_workers.tasks import SelectedQuotes
 from stage_workers.tool_loop import Function, Limits, run
 from stage_workers.wording import clip
@@ -34,6 +35,8 @@ _LONGEST_QUERY = 300
 
 Search = Callable[[str], Awaitable[tuple[Hit, ...]]]
 Quotes = Callable[[Page], Awaitable[SelectedQuotes]]
+Trusts = Callable[[str], bool]
+"""Whether an address is an authority's in the readers' country."""
 
 
 class WebSearch(msgspec.Struct, frozen=True):
@@ -62,16 +65,24 @@ class Research:
     """One run of the tools: what was asked, found and read."""
 
     def __init__(
-        self, inp: ResearchInput, ctx: StageContext, search: Search, quotes: Quotes, fewest: int
+        self,
+        inp: ResearchInput,
+        ctx: StageContext,
+        search: Search,
+        quotes: Quotes,
+        fewest: int,
+        trusts: Trusts,
     ) -> None:
         self._inp = inp
         self._ctx = ctx
         self._search = search
         self._quotes = quotes
         self._fewest = fewest
+        self._trusts = trusts
         self._searching = asyncio.Lock()
         """Searches go one after the other: engines limit their rate, and a crash repeats one at most."""
         self._reminders = 0
+        self._still_asking = False
         self._asked: dict[str, int] = {}
         self._read: dict[str, dict[str, Any]] = {}
         self._allowed = {page.url for page in inp.company.pages} | set(inp.request.source_urls)
@@ -83,21 +94,26 @@ class Research:
         asked = prompts.research(self._inp.request, self._inp.company, self._inp.brief, numbers)
         conversation = Conversation(system=asked.system, turns=(UserTurn(text=asked.text),))
         calls = await run(self._complete(model), conversation, self._functions(), LIMITS, self._go_on)
-        notes = (f"the model's research was ended after {calls} tool calls",) if calls >= LIMITS.calls else ()
+        notes = (f"the model's research was ended after {calls} tool calls",) if self._still_asking else ()
         read = (url for url, result in self._read.items() if "error" not in result)
         return Found(queries=tuple(self._asked), pages=tuple(read), notes=notes)
 
     def _complete(self, model: ToolUser) -> Callable[[Conversation], Awaitable[Reply]]:
         async def complete(conversation: Conversation) -> Reply:
             name = key("converse", codec.encode(conversation).decode())
-            return await self._ctx.checkpoint(name, Reply, lambda: model.converse(conversation))
+            reply = await self._ctx.checkpoint(name, Reply, lambda: model.converse(conversation))
+            self._still_asking = bool(reply.calls)
+            return reply
 
         return complete
 
     def _functions(self) -> dict[str, Function]:
         return {
             "web_search": Function(
-                "Search the web. Returns addresses and titles, best first.", WebSearch, self._web_search
+                "Search the web. Returns addresses and titles, best first, and which of them are the authorities to "
+                "prefer.",
+                WebSearch,
+                self._web_search,
             ),
             "read_page": Function(
                 "Read a page that a search or company_pages named. Returns passages that can be quoted.",
@@ -129,8 +145,14 @@ class Research:
                 raise
             return {"error": f"the search failed: {problem.code}"}
         self._allowed |= {addresses.without_fragment(hit.url) for hit in hits}
-        titles = [f"{hit.url} {clip(' '.join(hit.title.split()), _TITLE)}" for hit in hits]
-        return {"results": material.texts("results", titles)}
+        titles = [
+            f"{hit.url} {clip(' '.join(hit.title.split()), _TITLE)}"
+            for hit in hits
+            if not is_order(hit.title)
+        ]
+        results = {"results": material.texts("results", titles)}
+        trusted = [hit.url for hit in hits if self._trusts(hit.url)]
+        return results | ({"authorities": material.texts("authorities", trusted)} if trusted else {})
 
     async def _read_page(self, asked: ReadPage) -> dict[str, Any]:
         url = addresses.without_fragment(asked.url.strip())

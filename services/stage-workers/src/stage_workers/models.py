@@ -19,9 +19,9 @@ GEMINI = "gemini-2.5-flash"
 
 async def open_language_model(settings: Settings, stack: AsyncExitStack) -> LanguageModel:
     """Return the writer. Raises SettingsError when its library is not installed."""
-    if settings.language_model == "extractive":
+    if settings.writer == "extractive":
         return ExtractiveModel()
-    if settings.language_model == "gemini":
+    if settings.writer == "gemini":
         endpoint = settings.model_url or None
         gemini = Gemini(settings.model or GEMINI, _google_key(settings), endpoint, settings.model_seconds)
         return WritingModel(await stack.enter_async_context(gemini))

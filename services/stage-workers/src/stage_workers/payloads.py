@@ -12,7 +12,7 @@ from chassis.objects import ObjectStore
 from contracts import codec
 from contracts.payloads import INLINE_LIMIT, MESSAGE_LIMIT, Inline, Payload, Stored
 from contracts.results import StageFail, StageResult
-from stage_workers.errors import Permanent, Transient
+from stage_workers.errors import Permanent, of_the_store
 
 HEADER_ROOM = 4096
 """Of a message, for its headers."""
@@ -27,19 +27,21 @@ class Payloads:
         self._objects = objects
 
     async def pack(self, data: bytes, key: str, limit: int = INLINE_LIMIT) -> Payload:
-        """Return JSON bytes as a payload; above ``limit`` they are stored under ``key``. Raises Transient."""
+        """Return JSON bytes as a payload; above ``limit`` they are stored under ``key``. Raises Transient, or
+        Permanent when the store refuses."""
         if len(data) <= limit:
             return Inline(msgspec.Raw(data))
         try:
             await self._objects.put(key, data, "application/json")
         except StoreUnavailable as error:
-            raise Transient("store_unavailable", str(error)) from error
+            raise of_the_store(error) from error
         return Stored(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
     async def load(self, payload: Payload) -> bytes:
         """Return a payload's JSON bytes.
 
-        Raises Permanent when what is stored is gone or is not what was meant, Transient when the store does not answer.
+        Raises Permanent when what is stored is gone, is not what was meant or is refused, Transient when the store
+        does not answer.
         """
         if isinstance(payload, Inline):
             return bytes(payload.value)
@@ -48,7 +50,7 @@ class Payloads:
         except ObjectMissing as error:
             raise Permanent("stored_input_missing", f"the article store has no {payload.key}") from error
         except StoreUnavailable as error:
-            raise Transient("store_unavailable", str(error)) from error
+            raise of_the_store(error) from error
         if hashlib.sha256(data).hexdigest() != payload.sha256:
             raise Permanent(
                 "stored_input_changed", f"{payload.key} in the article store is not what was stored"

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from stage_workers.article_row import ArticleRow
 from stage_workers.chat import Conversation, Reply
 from stage_workers.tasks import Task
 
@@ -119,7 +120,14 @@ class PageFetcher(Protocol):
 
 class ArticleStore(Protocol):
     async def put(self, key: str, data: bytes, content_type: str) -> str:
-        """Store bytes and return the address they can be read at. Raises Transient."""
+        """Store bytes and return the address they can be read at. Raises Transient, or Permanent when the store does
+        not let us in."""
+        ...
+
+
+class ArticleTable(Protocol):
+    async def put(self, row: ArticleRow) -> None:
+        """Write a row, in the place of an earlier one of the same job. Raises Transient or Permanent."""
         ...
 
 
@@ -149,6 +157,10 @@ class StageContext(Protocol):
     def fetcher(self) -> PageFetcher: ...
     @property
     def store(self) -> ArticleStore: ...
+    @property
+    def table(self) -> ArticleTable | None:
+        """Where articles that a client keeps a record of get a row; None when the operator has set none up."""
+        ...
 
     async def checkpoint(self, key: str, kind: type[T], call: Callable[[], Awaitable[T]]) -> T:
         """Return what ``call`` returned for this key in this job, stage and round, calling it only when nothing

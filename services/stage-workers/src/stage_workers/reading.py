@@ -9,6 +9,7 @@ import msgspec
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import Page, StageContext
 from stage_workers.site.error_pages import is_error_page
+from stage_workers.site.injection import gives_orders
 
 _AT_ONCE = 4
 
@@ -26,10 +27,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_page(url: str, ctx: StageContext) -> Page:
     """Return the page, fetched at most once in this round. Raises FetchFailed, with ``soft_404`` for a page that only
-    says that there is none."""
+    says that there is none, with ``hostile_text`` for one that gives orders to machines."""
     page = await ctx.checkpoint(key("page", url), Page, lambda: ctx.fetcher.page(url))
     if is_error_page(page.title, page.text):
         raise FetchFailed(url, "soft_404", f"{url} answered with an error's text", transient=False)
+    if gives_orders(page):
+        raise FetchFailed(
+            url, "hostile_text", f"{url} gives orders to machines that read it", transient=False
+        )
     return page
 
 

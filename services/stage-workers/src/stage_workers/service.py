@@ -32,6 +32,7 @@ from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
 from stage_workers.settings import Settings, chosen_stages
+from stage_workers.tables import open_article_table
 
 log = logs.get_logger(__name__)
 
@@ -68,6 +69,7 @@ async def run(
             search=await open_search_engine(settings, fetcher, stack),
             fetcher=fetcher,
             store=StoredArticles(objects, settings.public_url),
+            table=await open_article_table(settings, allowed, stack),
         )
         clock = SystemClock()
         bucket = await open_bucket(js)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,7 +15,12 @@ from contracts.stages import StageId
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read from the environment at start."""
 
-    ENV: ClassVar[dict[str, str]] = {"nats_url": "NATS_URL", "google_api_key": "GOOGLE_API_KEY"}
+    ENV: ClassVar[dict[str, str]] = {
+        "nats_url": "NATS_URL",
+        "google_api_key": "GOOGLE_API_KEY",
+        "supabase_url": "SUPABASE_URL",
+        "supabase_service_role_key": "SUPABASE_SERVICE_ROLE_KEY",
+    }
 
     nats_url: str
     """NATS with JetStream."""
@@ -27,8 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Stages at once in this process. With fewer than the stages that it serves, these take turns to ask for work."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20
     """Time for running stages to end when the worker is stopped."""
-    language_model: Literal["extractive", "gemini", "openai-compatible"] = "extractive"
-    """Who writes."""
+    language_model: Literal["extractive", "gemini", "openai-compatible"] | None = None
+    """Who writes; see :attr:`writer` for when none is named."""
     model: str = ""
     """The model's name; gemini-2.5-flash with gemini."""
     image_model: str = ""
@@ -38,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model_key: str = ""
     """Key of the model's provider."""
     google_api_key: str = ""
-    """Key for gemini when no other is given."""
+    """Key for gemini when no other is given; gemini writes when it is set and no writer is named."""
     model_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 180
     """Time for one answer of the model."""
     search: Literal["site", "searxng", "brave"] = "site"
@@ -49,6 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Key for brave."""
     search_seconds: Annotated[float, msgspec.Meta(gt=0, le=120)] = 20
     """Time for one search."""
+    supabase_url: str = ""
+    """A Supabase project, or the address below which a PostgREST has its tables at /rest/v1: articles that a client
+    names with client_info.article_id get a row there."""
+    supabase_service_role_key: str = ""
+    """The project's service role key."""
+    supabase_table: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)")] = "articles"
+    """The table of these rows."""
     user_agent: str = "blog-writer/0.1"
     """How page requests introduce themselves; robots.txt rules are looked up by its first word."""
     page_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20
@@ -58,16 +72,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     operations_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     """Port of /health, /ready and /metrics on all addresses; 0 for none."""
 
+    @property
+    def writer(self) -> Literal["extractive", "gemini", "openai-compatible"]:
+        """Who writes: the one that is named, else gemini if Google's own variable holds a key, else nobody's model."""
+        return self.language_model or ("gemini" if self.google_api_key else "extractive")
+
     def __post_init__(self) -> None:
-        """Raise SettingsError when the chosen model or search engine needs what is not given."""
-        problems = [*missing(self), *missing_for_search(self)]
+        """Raise SettingsError when the chosen model, search engine or article table needs what is not given."""
+        problems = [*missing(self), *missing_for_search(self), *missing_for_rows(self)]
         if problems:
             raise SettingsError("; ".join(problems))
 
 
 def missing(settings: Settings) -> list[str]:
     """Return what the chosen models need and is not set, a line for each variable."""
-    chosen = settings.language_model
+    chosen = settings.writer
     has_key = bool(settings.model_key or settings.google_api_key)
     found = []
     if chosen == "gemini" and not has_key:
@@ -94,6 +113,40 @@ def missing_for_search(settings: Settings) -> list[str]:
     if settings.search_url and not settings.search_url.startswith(("http://", "https://")):
         found.append("BLOG_WRITER_SEARCH_URL: its value is not allowed: use an address that begins with http")
     return found
+
+
+def missing_for_rows(settings: Settings) -> list[str]:
+    """Return what a table of articles needs and is not set or not usable, a line for each variable."""
+    needed = {
+        "SUPABASE_URL": settings.supabase_url,
+        "SUPABASE_SERVICE_ROLE_KEY": settings.supabase_service_role_key,
+    }
+    unset = [name for name, value in needed.items() if not value]
+    found = [f"{name} is not set: the other one is" for name in unset] if len(unset) == 1 else []
+    if settings.supabase_url and not _is_address(settings.supabase_url):
+        found.append(
+            "SUPABASE_URL: its value is not allowed: use an address like https://project.supabase.co"
+        )
+    if not re.fullmatch(r"[!-~]*", settings.supabase_service_role_key):
+        found.append(
+            "SUPABASE_SERVICE_ROLE_KEY: its value is not allowed: use ASCII characters without spaces"
+        )
+    return found
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an http address with a host, and with nothing after the path."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and port != 0
+        and not parts.query + parts.fragment
+    )
 
 
 def chosen_stages(names: tuple[str, ...]) -> tuple[StageId, ...]:

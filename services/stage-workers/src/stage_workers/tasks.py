@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from contracts.articles import Draft, QuestionAnswer, RoundReport, Source
+from contracts.articles import Draft, QuestionAnswer, RoundReport, Section, Sentence, Source
 from contracts.jobs import ArticleRequest
 from contracts.stages import BriefOutput, CompanyOutput
 
@@ -98,16 +98,63 @@ class AnswerQuestions(Task[Questions], frozen=True, kw_only=True):
     sources: tuple[Source, ...]
 
 
-class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    draft: Draft
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands before an article's sections, and what sums them up."""
+
+    headline: str
+    teaser: str
+    direct_answer: tuple[Sentence, ...]
+    intro: tuple[Sentence, ...]
+    takeaways: tuple[Sentence, ...]
+
+
+class RevisedOpening(msgspec.Struct, frozen=True, kw_only=True):
+    passage: Opening
     changes: tuple[str, ...]
     """What was changed and why, a line each."""
 
 
-class ReviseDraft(Task[Revision], frozen=True, kw_only=True):
-    """Apply the client's review prompts."""
+class RevisedSection(msgspec.Struct, frozen=True, kw_only=True):
+    passage: Section
+    changes: tuple[str, ...]
 
-    RESULT: ClassVar[Any] = Revision
+
+class RevisedQuestions(msgspec.Struct, frozen=True, kw_only=True):
+    passage: Questions
+    changes: tuple[str, ...]
+
+
+class ReviseOpening(Task[RevisedOpening], frozen=True, kw_only=True):
+    """Apply the client's review prompts to an article's opening."""
+
+    RESULT: ClassVar[Any] = RevisedOpening
     request: ArticleRequest
-    draft: Draft
+    passage: Opening
     prompts: tuple[str, ...]
+    sources: tuple[Source, ...]
+    """Those that the passage cites."""
+
+
+class ReviseSection(Task[RevisedSection], frozen=True, kw_only=True):
+    """Apply the client's review prompts to one section."""
+
+    RESULT: ClassVar[Any] = RevisedSection
+    request: ArticleRequest
+    passage: Section
+    prompts: tuple[str, ...]
+    sources: tuple[Source, ...]
+
+
+class ReviseQuestions(Task[RevisedQuestions], frozen=True, kw_only=True):
+    """Apply the client's review prompts to an article's questions and answers."""
+
+    RESULT: ClassVar[Any] = RevisedQuestions
+    request: ArticleRequest
+    passage: Questions
+    prompts: tuple[str, ...]
+    sources: tuple[Source, ...]
+
+
+Passage = Opening | Section | Questions
+RevisePassage = ReviseOpening | ReviseSection | ReviseQuestions
+RevisedPassage = RevisedOpening | RevisedSection | RevisedQuestions

@@ -6,6 +6,7 @@ import msgspec
 
 from contracts.articles import BulletList, DroppedClaim, InternalLink, Paragraph, Section, Table
 from contracts.stages import CitationsOutput, FaqOutput, InternalLinksOutput
+from stage_workers import judgement
 from stage_workers.adapters.fakes import FakeContext
 from stage_workers.article_text import draft_claims, draft_sentences, section_text, without
 from stage_workers.assembly import assemble
@@ -136,7 +137,7 @@ async def test_the_gate_passes_a_good_article(make):
 
 async def test_one_critical_finding_refuses_an_article_of_a_good_score(make):
     outcome = await quality.run(make.quality_input(draft=make.draft(headline="Oil <b>it</b>")), FakeContext())
-    assert outcome.output.score >= quality.LOWEST_SCORE
+    assert outcome.output.score >= judgement.LOWEST_SCORE
     assert not outcome.verdict.passed
     assert outcome.verdict.findings[0].code == "markup_in_text"
 
@@ -149,14 +150,14 @@ async def test_a_low_score_refuses_an_article_without_critical_findings_and_says
     )
     outcome = await quality.run(poor, FakeContext())
     assert not any(finding.critical for finding in outcome.output.findings)
-    assert outcome.output.score < quality.LOWEST_SCORE
+    assert outcome.output.score < judgement.LOWEST_SCORE
     assert not outcome.verdict.passed
     codes = {finding.code for finding in outcome.verdict.findings}
     assert {"faq_items", "paa_items", "direct_answer_length", "direct_answer_keyword"} <= codes
 
 
 async def test_an_article_at_the_gates_score_passes(make, monkeypatch):
-    monkeypatch.setattr(quality.scoring, "total", lambda _parts: quality.LOWEST_SCORE)
+    monkeypatch.setattr(judgement.scoring, "total", lambda _parts: judgement.LOWEST_SCORE)
     assert (await quality.run(make.quality_input(), FakeContext())).verdict.passed
-    monkeypatch.setattr(quality.scoring, "total", lambda _parts: quality.LOWEST_SCORE - 0.1)
+    monkeypatch.setattr(judgement.scoring, "total", lambda _parts: judgement.LOWEST_SCORE - 0.1)
     assert not (await quality.run(make.quality_input(), FakeContext())).verdict.passed

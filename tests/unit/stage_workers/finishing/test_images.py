@@ -68,14 +68,17 @@ async def test_what_cannot_be_drawn_is_noted_and_the_rest_is_there(make, error):
     assert output.notes == (f"no hero image: {error.reason}",)
 
 
-async def test_what_cannot_be_stored_is_noted(make):
+@pytest.mark.parametrize(
+    "error", [Transient("store_unavailable", "the store is away"), Permanent("store_refused", "no entry")]
+)
+async def test_an_image_is_not_left_out_because_the_store_was_away(make, error):
     class Full(MemoryArticles):
         async def put(self, key, data, content_type):  # noqa: ARG002  the port's
-            raise Transient("store_unavailable", "the store is full")
+            raise error
 
-    output = (await images.run(wanted(make), FakeContext(store=Full()))).output
-    assert output.images == ()
-    assert len(output.notes) == 3
+    with pytest.raises(type(error)) as caught:
+        await images.run(wanted(make), FakeContext(store=Full()))
+    assert caught.value is error
 
 
 async def test_a_second_attempt_draws_nothing_again(make):

@@ -37,6 +37,7 @@ async def test_a_short_headline_is_the_title(make):
     [
         ("Bicycle chain: " + "x" * 40, "Bicycle chain: " + "x" * 40),
         ("Bicycle chain: " + "x" * 41, "Bicycle chain | Rolling Hill Workshop"),
+        ("Chaîne de vélo : " + "x" * 41, "Chaîne de vélo | Rolling Hill Workshop"),
         (
             "Keeping a bicycle chain in order: what to do about it",
             "Keeping a bicycle chain in order: what to do about it",

@@ -5,10 +5,10 @@ import json
 import msgspec
 import pytest
 
-from contracts.articles import ArticleResult, DroppedClaim
+from contracts.articles import ArticleResult, DroppedClaim, QualityReport, Revision
 from contracts.stages import CitationsOutput, ImagesOutput, PublishInput, QualityOutput, ReviewOutput
-from stage_workers.adapters.fakes import STARTED_AT, FakeContext, MemoryArticles
-from stage_workers.errors import Transient
+from stage_workers.adapters.fakes import STARTED_AT, FakeContext, MemoryArticles, MemoryTable
+from stage_workers.errors import Permanent, Transient
 from stage_workers.outcome import Done
 from stage_workers.scoring import score, total
 from stage_workers.stages import publish
@@ -109,6 +109,65 @@ async def test_a_store_that_is_away_is_tried_again_later(make):
         await publish.run(to_publish(make), FakeContext(store=Away()))
 
 
+async def test_an_article_that_the_client_names_gets_a_row(make):
+    ctx = FakeContext(table=MemoryTable())
+    request = make.request(client_info={"article_id": "a-17", "ticket": 7})
+    result = (await published(make, ctx, request=request)).output
+    row = ctx.table.rows[ctx.job_id]
+    assert (row.article_id, row.tenant, row.headline) == ("a-17", "default", result.headline)
+    assert (row.html_content, row.markdown_content) == (result.html_content, result.markdown_content)
+    assert (row.article_url, row.image_url) == (result.article_url, result.image_url)
+    assert row.published_at == STARTED_AT
+    assert row.result["client_info"] == {"article_id": "a-17", "ticket": 7}
+    assert row.result["quality_report"]["passed"] is True
+    assert not {"html_content", "markdown_content"} & set(row.result)
+
+
+@pytest.mark.parametrize(("given", "written"), [(17, "17"), (" a 17 ", "a 17"), ("ä" * 200, "ä" * 200)])
+async def test_a_number_names_an_article_too(make, given, written):
+    ctx = FakeContext(table=MemoryTable())
+    await published(make, ctx, request=make.request(client_info={"article_id": given}))
+    assert ctx.table.rows[ctx.job_id].article_id == written
+
+
+@pytest.mark.parametrize("info", [None, {}, {"ticket": 7}, {"article_id": None}])
+async def test_an_article_without_a_name_gets_no_row(make, info):
+    ctx = FakeContext(table=MemoryTable())
+    result = (await published(make, ctx, request=make.request(client_info=info))).output
+    assert ctx.table.rows == {}
+    assert result.notes == (await published(make)).output.notes
+
+
+@pytest.mark.parametrize("given", ["", " ", "x" * 201, "a\0b", True, 1.5, ["a"], {"id": 1}])
+async def test_a_name_that_is_none_is_noted_and_the_article_is_published(make, given):
+    ctx = FakeContext(table=MemoryTable())
+    result = (await published(make, ctx, request=make.request(client_info={"article_id": given}))).output
+    assert ctx.table.rows == {}
+    assert "client_info.article_id" in result.notes[0]
+    stored = msgspec.json.decode(ctx.store.files[f"{ctx.job_id}/article.json"][0], type=ArticleResult)
+    assert stored.notes == result.notes
+
+
+async def test_without_a_table_a_name_is_only_given_back(make):
+    result = (await published(make, request=make.request(client_info={"article_id": ""}))).output
+    assert (result.client_info, result.notes) == ({"article_id": ""}, ())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Transient("article_table_unavailable", "no table"), Permanent("article_table_key", "no table")],
+)
+async def test_a_table_that_fails_is_told_and_the_files_are_there(make, error):
+    class Away(MemoryTable):
+        async def put(self, row):  # noqa: ARG002  the port's
+            raise error
+
+    ctx = FakeContext(table=Away())
+    with pytest.raises(type(error), match="no table"):
+        await publish.run(to_publish(make, request=make.request(client_info={"article_id": 1})), ctx)
+    assert len(ctx.store.files) == 3
+
+
 async def test_the_article_is_the_reviewed_one(make):
     changed = make.article(draft=make.draft(headline="Reviewed", faq=(), paa=()))
     review = ReviewOutput(
@@ -127,6 +186,19 @@ async def test_the_article_is_the_reviewed_one(make):
         True,
     )
     assert "shorter" in result.notes
+
+
+async def test_the_result_shows_what_the_review_changed_and_how_the_reviewed_article_scores(make):
+    revision = Revision(passage="opening", diff="-# Old\n+# New", changes=("shorter",))
+    report = QualityReport(passed=False, score=71.5)
+    reviewed = ReviewOutput(
+        article=make.article(), changes=revision.changes, revisions=(revision,), quality=report
+    )
+    result = (await published(make, review=reviewed)).output
+    assert result.revisions == (revision,)
+    assert result.aeo_score == result.quality_report.score == 71.5
+    assert result.quality_passed is False
+    assert result.notes == ("shorter",)
 
 
 async def test_what_a_reader_of_the_result_should_know_is_noted_once(make):

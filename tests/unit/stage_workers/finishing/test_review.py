@@ -1,86 +1,29 @@
-"""The last look: review prompts, and how like other articles this one is."""
+"""The last look: how like other articles this one is. What review prompts do is tested in test_revising.py."""
 
-import msgspec
 import pytest
 
 from contracts.articles import ArticleReference
 from contracts.jobs import BatchSibling
 from contracts.stages import QualityOutput, ReviewInput
-from stage_workers.adapters.extractive import ExtractiveModel
-from stage_workers.adapters.fakes import FakeContext, ScriptedModel
+from stage_workers.adapters.fakes import FakeContext
 from stage_workers.similarity import DUPLICATE
 from stage_workers.stages import review
-from stage_workers.tasks import ReviseDraft, Revision
 
 
-async def reviewed(make, ctx=None, earlier=(), article=None, **request):
-    quality = QualityOutput(article=article or make.article(), score=90, passed=True, parts=())
+async def reviewed(make, earlier=(), **request):
+    quality = QualityOutput(article=make.article(), score=90, passed=True, parts=())
     inp = ReviewInput(
         request=make.request(**request), company=make.company(), quality=quality, earlier_articles=earlier
     )
-    return (await review.run(inp, ctx or FakeContext())).output
+    return (await review.run(inp, FakeContext())).output
 
 
 async def test_without_prompts_and_other_articles_nothing_changes(make):
     output = await reviewed(make)
     assert output.article == make.article()
-    assert output.changes == output.notes == ()
+    assert output.changes == output.notes == output.revisions == ()
+    assert output.quality is None
     assert (output.similarity_score, output.similar_to, output.is_potential_duplicate) == (0, None, False)
-
-
-def reviewer(draft, *changes):
-    return FakeContext(model=ScriptedModel({ReviseDraft: Revision(draft=draft, changes=changes)}))
-
-
-async def test_a_model_that_follows_prompts_changes_the_draft_once(make):
-    better = make.draft(headline="Bicycle chains, explained", faq=(), paa=())
-    ctx = reviewer(better, "shorter headline")
-    for _ in range(2):
-        output = await reviewed(make, ctx, review_prompts=("Shorten the headline.",))
-        assert output.article.draft == better
-        assert output.changes == ("shorter headline",)
-        assert output.notes == ()
-    assert [task.prompts for task in ctx.model.tasks] == [("Shorten the headline.",)]
-
-
-async def test_a_revision_takes_contents_links_and_citations_along(make):
-    first, second, _, fourth = make.sections()
-    fresh = msgspec.structs.replace(second, heading="How worn is it?", blocks=second.blocks[1:])
-    bare = make.draft(takeaways=(), sections=(fourth, fresh, first), faq=(), paa=())
-    output = await reviewed(
-        make, reviewer(bare), article=make.article(faq=(), paa=()), review_prompts=("Turn round.",)
-    )
-    article = output.article
-    assert [entry.label for entry in article.toc] == [fourth.heading, "How worn is it?", first.heading]
-    assert [entry.section for entry in article.toc] == [0, 1, 2]
-    assert [(link.section, link.anchor_text) for link in article.internal_links] == [(2, "weekly wash")]
-    assert [(c.number, c.source_id) for c in article.citations] == [(1, "s1")]
-
-
-async def test_a_revision_cannot_bring_in_claims_without_a_source(make):
-    invented = (*map(make.sentence, make.answer), make.sentence("Chains last a hundred years.", "s9"))
-    output = await reviewed(
-        make, reviewer(make.draft(direct_answer=invented, faq=(), paa=())), review_prompts=("Praise it.",)
-    )
-    assert [sentence.text for sentence in output.article.draft.direct_answer] == list(make.answer)
-
-
-async def test_a_revision_that_the_gate_would_refuse_is_not_taken(make):
-    spoilt = make.draft(headline="<script>x</script>", faq=(), paa=())
-    output = await reviewed(make, reviewer(spoilt, "more script"), review_prompts=("Add a script.",))
-    assert output.article == make.article()
-    assert output.changes == ()
-    assert "markup_in_text" in output.notes[0]
-
-
-async def test_a_writer_that_follows_no_instructions_says_so(make):
-    output = await reviewed(
-        make, FakeContext(model=ExtractiveModel()), review_prompts=("Be funny.", "Be brief.")
-    )
-    assert output.article == make.article()
-    assert any(
-        "review_prompts" in text and "not applied" in text for text in (*output.changes, *output.notes)
-    )
 
 
 @pytest.mark.parametrize(

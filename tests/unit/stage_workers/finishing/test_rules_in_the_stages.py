@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from contracts.articles import DroppedClaim, Finding, Paragraph, RoundReport
+from contracts.articles import DroppedClaim, Paragraph, RoundReport
 from contracts.stages import (
     CitationsOutput,
     DraftInput,
@@ -11,7 +11,6 @@ from contracts.stages import (
     PublishInput,
     QualityOutput,
     ResearchOutput,
-    ReviewInput,
     ReviewOutput,
 )
 from stage_workers import markets
@@ -20,8 +19,8 @@ from stage_workers.assembly import assemble
 from stage_workers.scoring import score
 from stage_workers.scoring.material import gathered
 from stage_workers.site import facts
-from stage_workers.stages import draft, faq, publish, quality, review
-from stage_workers.tasks import AnswerQuestions, CompanyFacts, Questions, ReviseDraft, Revision, WriteDraft
+from stage_workers.stages import draft, faq, publish, quality
+from stage_workers.tasks import AnswerQuestions, CompanyFacts, Questions, WriteDraft
 
 
 def mixed(make):
@@ -66,21 +65,6 @@ def test_a_line_that_leads_into_a_block_stays_or_goes_with_it(make, dropped):
     assert (lead in blocks) is not dropped
 
 
-@pytest.mark.parametrize(("known", "taken"), [(True, True), (False, False)])
-async def test_a_revision_is_not_refused_for_what_the_article_had_before(make, known, taken):
-    phrase = make.sentence("It is important to note that chains wear.")
-    revised = make.draft(intro=(phrase,), faq=(), paa=())
-    found = (Finding(code="stock_phrase", message="", critical=True),) if known else ()
-    before = QualityOutput(article=make.article(), score=90, passed=not known, parts=(), findings=found)
-    inp = ReviewInput(
-        request=make.request(review_prompts=("Say it.",)), company=make.company(), quality=before
-    )
-    model = ScriptedModel({ReviseDraft: Revision(draft=revised, changes=("said",))})
-    output = (await review.run(inp, FakeContext(model=model))).output
-    assert (output.changes == ("said",)) is taken
-    assert bool(output.notes) is not taken
-
-
 def accountable(parts):
     return next(part.points for part in parts if part.name == "trustworthy_sources")
 
@@ -96,6 +80,19 @@ async def test_authorities_of_the_readers_country_are_sources_one_can_hold_to_it
         citations=CitationsOutput(citations=(bare,)),
     )
     assert accountable((await quality.run(inp, FakeContext())).output.parts) == 3
+
+
+async def test_a_model_that_writes_in_another_language_is_refused_and_told(make):
+    dutch = make.sentence(
+        "Het is van belang dat de ketting van een fiets elke week wordt schoongemaakt, want anders slijten de "
+        "tandwielen veel te snel en dan moet je ook die nog vervangen, wat een stuk duurder is dan een nieuwe ketting."
+    )
+    written = make.draft(intro=(dutch,), direct_answer=(dutch,))
+    outcome = await quality.run(make.quality_input(draft=written), FakeContext())
+    assert not outcome.verdict.passed
+    (found,) = (finding for finding in outcome.verdict.findings if finding.code == "wrong_language")
+    assert (found.critical, found.where) == (True, "opening")
+    assert "this is in nl, the article was asked for in en" in found.message
 
 
 async def test_the_verdict_tells_what_the_round_did_otherwise_within_bounds(make):

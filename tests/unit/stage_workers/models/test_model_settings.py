@@ -36,6 +36,20 @@ async def test_gemini_takes_its_own_variable_or_google_s():
     assert await opened(google) == (f"gemini/{GEMINI}", CardPainter().name)
 
 
+async def test_google_s_key_alone_chooses_gemini_unless_another_writer_is_named():
+    google = BASE | {"GOOGLE_API_KEY": "k"}
+    assert (await opened(load(Settings, google)))[0] == f"gemini/{GEMINI}"
+    named = {"BLOG_WRITER_LANGUAGE_MODEL": "extractive"}
+    assert (await opened(load(Settings, google | named)))[0] == ExtractiveModel().name
+    other = {"BLOG_WRITER_LANGUAGE_MODEL": "openai-compatible", "BLOG_WRITER_MODEL": "m"}
+    address = {"BLOG_WRITER_MODEL_URL": "http://127.0.0.1:1/v1"}
+    assert (await opened(load(Settings, google | other | address)))[0] == "openai-compatible/m"
+
+
+async def test_another_provider_s_key_chooses_nobody():
+    assert (await opened(settings(MODEL_KEY="k")))[0] == ExtractiveModel().name
+
+
 async def test_an_openai_compatible_server_needs_no_key():
     given = settings(LANGUAGE_MODEL="openai-compatible", MODEL="qwen3", MODEL_URL="http://127.0.0.1:1/v1")
     assert await opened(given) == ("openai-compatible/qwen3", CardPainter().name)
@@ -82,8 +96,14 @@ def test_what_is_missing_or_wrong_is_named(env, named):
 
 async def test_a_worker_without_the_extra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.generativeai", None)
-    with pytest.raises(SettingsError, match=r"blog-writer-stage-workers\[gemini\]"):
-        await opened(settings(LANGUAGE_MODEL="gemini", MODEL_KEY="k"))
+    for chosen in (
+        settings(LANGUAGE_MODEL="gemini", MODEL_KEY="k"),
+        load(Settings, BASE | {"GOOGLE_API_KEY": "k"}),
+    ):
+        with pytest.raises(SettingsError, match=r"blog-writer-stage-workers\[gemini\]") as caught:
+            await opened(chosen)
+        assert "BLOG_WRITER_LANGUAGE_MODEL=extractive" in str(caught.value)
+        assert "GOOGLE_API_KEY" in str(caught.value)
 
 
 def test_the_library_for_gemini_is_not_imported_before_it_is_chosen():

@@ -13,7 +13,7 @@ from contracts.stages import (
 from stage_workers.errors import Permanent
 from stage_workers.outcome import Done, Retry
 from stage_workers.stages import brief, draft, faq
-from stage_workers.tasks import Questions, ReviseDraft
+from stage_workers.tasks import Questions
 
 
 def company(**more):
@@ -158,14 +158,3 @@ async def test_answers_that_stand_on_no_source_or_on_one_that_says_nothing_of_it
     )
     _, found = await asked(make, model=Answering(Questions(faq=answers, paa=answers)))
     assert [each.question for each in found.faq] == [each.question for each in found.paa] == ["One?"]
-
-
-async def test_review_prompts_change_nothing_and_say_so(make):
-    inp = drafting(make)
-    ctx = make.Context()
-    written = (await draft.run(inp, ctx)).output
-    revision = await ctx.model.perform(
-        ReviseDraft(request=inp.request, draft=written, prompts=("Be funny.",))
-    )
-    assert revision.draft == written
-    assert revision.changes == ()

@@ -27,6 +27,23 @@ def of_page(text, writing):
     return prompts.prompt(task)
 
 
+def revisions(writing, written):
+    asked = {"request": writing.request, "prompts": ("Be brief.",), "sources": writing.sources}
+    opening = tasks.Opening(
+        headline=written.headline,
+        teaser=written.teaser,
+        direct_answer=written.direct_answer,
+        intro=written.intro,
+        takeaways=written.takeaways,
+    )
+    questions = tasks.Questions(faq=written.faq, paa=written.paa)
+    return (
+        tasks.ReviseOpening(passage=opening, **asked),
+        tasks.ReviseSection(passage=written.sections[0], **asked),
+        tasks.ReviseQuestions(passage=questions, **asked),
+    )
+
+
 def test_every_task_has_a_prompt(writing):
     company = writing.company
     written = draft.compose(writing, "test")
@@ -36,7 +53,7 @@ def test_every_task_has_a_prompt(writing):
         tasks.SelectQuotes(request=writing.request, brief=writing.brief, page=page("Words."), limit=7),
         writing,
         tasks.AnswerQuestions(request=writing.request, draft=written, sources=writing.sources),
-        tasks.ReviseDraft(request=writing.request, draft=written, prompts=("Be brief.",)),
+        *revisions(writing, written),
     ]
     assert {type(task) for task in every} == set(tasks.Task.__subclasses__())
     for task in every:
@@ -44,7 +61,8 @@ def test_every_task_has_a_prompt(writing):
         assert material.RULE in made.system
         assert "bicycle chain" in made.text
     assert "Metric units." in prompts.prompt(every[1]).text
-    assert "Be brief." in prompts.prompt(every[5]).text
+    for task in every[5:]:
+        assert "Be brief." in prompts.prompt(task).text
 
 
 def test_an_unknown_task_has_no_prompt():

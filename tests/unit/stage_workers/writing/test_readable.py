@@ -106,6 +106,14 @@ def test_questions_beside_the_keyword_are_asked_only_while_there_are_too_few():
     assert "Which lamp saves power?" in few
 
 
+def test_a_page_is_not_asked_what_it_says_on_its_own_title():
+    text = "Heat is what a heat pump moves from the cold side to the warm side of a house."
+    asked = [item.question for item in questions.ask(topics_of(("Heat", text)), "en", Ledger(), (), 5)]
+    assert asked == ["What does “Heat” say?"]
+    other = [item.question for item in questions.ask(topics_of(("The pump", text)), "en", Ledger(), (), 5)]
+    assert other == ["What does “Heat” say about “The pump”?"]
+
+
 def test_key_takeaways_say_nothing_of_the_company_and_lean_on_nothing():
     found = topics_of(
         ("A", "Bright Spark Heating sells a heat pump to every house in the county."),

@@ -70,6 +70,23 @@ async def test_pages_found_elsewhere_are_called_web(make):
     assert {source.url: source.kind for source in outcome.output.sources}[other.url] == "web"
 
 
+async def test_authorities_of_the_readers_country_are_read_before_other_pages(make):
+    others = tuple(f"https://shop{number}.example/chain" for number in range(20))
+    authority = "https://www.cpsc.gov/bicycle-chains"
+    site = make.Site((*make.bicycle_pages(), make.page("levain", url=authority)))
+
+    class Web(make.Search):
+        async def search(self, query, **more):
+            self.urls = others[:7] if "1" in query else (*others[:7], authority)
+            return await super().search(query, **more)
+
+    await research.run(wanted(), make.Context(site, Web()))
+    assert site.fetched[0] == authority
+    abroad = make.Site((*make.bicycle_pages(), make.page("levain", url=authority)))
+    await research.run(wanted(language="de", country="DE"), make.Context(abroad, Web()))
+    assert abroad.fetched[0] == others[0]
+
+
 async def test_unreachable_pages_are_noted(make):
     site = make.Site(make.bicycle_pages(), failures={FAQ: ("timeout", True)})
     outcome = await research.run(wanted(), make.Context(site))

@@ -113,17 +113,6 @@ async def test_what_the_request_says_is_not_the_model_s_choice(writing):
     assert (brief.language, brief.country, brief.rules) == ("en", "US", ("Metric.",))
 
 
-async def test_a_revision_cites_nothing_new(writing):
-    before = msgspec.structs.replace(DRAFT, direct_answer=(claim("Backed.", "s1"),), generator="first")
-    after = msgspec.structs.replace(
-        before, intro=(claim("Fine.", "s1"), claim("New.", "s7")), generator="other"
-    )
-    task = tasks.ReviseDraft(request=writing.request, draft=before, prompts=("Be brief.",))
-    revision = await WritingModel(Chat(encoded({"draft": after, "changes": ["one"]}))).perform(task)
-    assert revision.draft.intro == (claim("Fine.", "s1"),)
-    assert revision.draft.generator == "first"
-
-
 async def test_json_in_a_fence_is_json(quoting):
     assert await WritingModel(Chat(f"```json\n{quotes()}\n```")).perform(quoting) == tasks.SelectedQuotes(
         quotes=()

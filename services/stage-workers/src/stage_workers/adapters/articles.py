@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.errors import ObjectMissing, StoreUnavailable
 from chassis.objects import ObjectStore
-from stage_workers.errors import Transient
+from stage_workers.errors import Transient, of_the_store
 
 
 class StoredArticles:
@@ -18,7 +18,9 @@ class StoredArticles:
         """See ArticleStore."""
         try:
             await self._objects.put(key, data, content_type)
-        except (StoreUnavailable, ObjectMissing) as error:
+        except StoreUnavailable as error:
+            raise of_the_store(error) from error
+        except ObjectMissing as error:  # the whole bucket
             raise Transient("store_unavailable", str(error)) from error
         job_id, _, name = key.partition("/")
         return f"{self._public_url}/jobs/{job_id}/files/{name}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
-from stage_workers.adapters.search_http import SECONDS, SearchEndpoint, asked, hits
+from stage_workers.adapters.search_http import SECONDS, SearchEndpoint, hits
+from stage_workers.adapters.web_search import WebSearch
 from stage_workers.ports import Hit
 
 URL = "https://api.search.brave.com/res/v1/web/search"
@@ -36,38 +36,20 @@ class _Answer(msgspec.Struct):
     """Left out when nothing is found."""
 
 
-class Brave:
+class Brave(WebSearch):
     """The SearchEngine of Brave."""
 
     name = "brave"
 
     def __init__(self, key: str, url: str = URL, seconds: float = SECONDS) -> None:
         headers = {"X-Subscription-Token": key}
-        self._endpoint = SearchEndpoint(self.name, url, headers, key=key, seconds=seconds)
+        super().__init__(SearchEndpoint(self.name, url, headers, key=key, seconds=seconds))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._endpoint.aclose()
-
-    async def search(
-        self,
-        query: str,
-        *,
-        site: str,  # noqa: ARG002  the web is searched
-        pages: tuple[str, ...],  # noqa: ARG002
-        limit: int,
-        language: str = "",
-        country: str = "",
-    ) -> tuple[Hit, ...]:
-        """See SearchEngine."""
-        words = " ".join(asked(query).split()[:MOST_WORDS])
-        if not words:
-            return ()
-        place = {"q": words, "country": country if country in _COUNTRIES else "ALL"}
+    async def _found(self, words: str, limit: int, language: str, country: str) -> tuple[Hit, ...]:
+        place = {
+            "q": " ".join(words.split()[:MOST_WORDS]),
+            "country": country if country in _COUNTRIES else "ALL",
+        }
         code = language.partition("-")[0].lower()
         spoken = {"search_lang": code} if code in _LANGUAGES else {}
         form = {"count": str(min(limit, MOST_HITS)), "text_decorations": "false", "result_filter": "web"}

@@ -14,16 +14,17 @@ import msgspec
 import trafilatura
 from lxml.etree import ParserError
 
+from stage_workers.adapters.hidden import drop_hidden
+from stage_workers.characters import name, person, readable
 from stage_workers.ports import Page
+from stage_workers.site.addresses import title_of
 
 MOST_LINKS = 500
 LONGEST_FACT = 500
 """Characters of a title, a name or a description."""
 JSON_DEPTH = 20
 _LARGEST_NUMBER = 2**53
-_HIDDEN = "//*[@hidden or @aria-hidden='true' or contains(translate(@style, ' ', ''), 'display:none')]"
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 
 
 class Facts(msgspec.Struct):
@@ -42,18 +43,18 @@ def read_page(url: str, html: str, fetched_at: datetime) -> Page | None:
     if tree is None:
         return None
     links, json_ld, language = _links(tree, url), _json_ld(tree), str(tree.get("lang") or "")
-    _drop_hidden(tree)
+    drop_hidden(tree)
     text = _text(lxml.html.tostring(tree, encoding="unicode"))
     if not text:
         return None
     facts = _facts(html, url)
     return Page(
         url=url,
-        title=_first(tree.xpath("//title/text()")) or _short(facts.title),
+        title=name(_first(tree.xpath("//title/text()"))) or name(_short(facts.title)) or title_of(url),
         text=text,
         description=_first(tree.xpath("//meta[@name='description']/@content")) or _short(facts.description),
         language=_short(language) or None,
-        author=_short(facts.author) or None,
+        author=person(_short(facts.author)),
         site_name=_first(tree.xpath("//meta[@property='og:site_name']/@content"))
         or _short(facts.sitename)
         or None,
@@ -85,7 +86,7 @@ def _text(html: str) -> str:
         "favor_recall": True,
     }
     text = trafilatura.extract(html, **options) or trafilatura.html2txt(html) or ""
-    return _ZERO_WIDTH.sub("", _UNPRINTABLE.sub(" ", text)).strip()
+    return readable(_UNPRINTABLE.sub(" ", text)).strip()
 
 
 def _facts(html: str, url: str) -> Facts:
@@ -99,7 +100,7 @@ def _first(values: list[str]) -> str:
 
 
 def _short(text: str | None) -> str:
-    return " ".join(_UNPRINTABLE.sub(" ", text or "").split())[:LONGEST_FACT]
+    return " ".join(readable(_UNPRINTABLE.sub(" ", text or "")).split())[:LONGEST_FACT]
 
 
 def _links(tree: Any, url: str) -> tuple[str, ...]:
@@ -140,10 +141,3 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, (int, float)):
         return value if math.isfinite(value) and abs(value) <= _LARGEST_NUMBER else None
     return value
-
-
-def _drop_hidden(tree: Any) -> None:
-    """Take out what a reader does not see: a favourite place for instructions to machines."""
-    for element in tree.xpath(_HIDDEN):
-        if element.getparent() is not None and element.tag not in {"html", "body"}:
-            element.drop_tree()

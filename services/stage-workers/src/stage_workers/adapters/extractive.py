@@ -8,8 +8,9 @@ from stage_workers.extractive import brief, draft, profile, questions_task, quot
 from stage_workers.tasks import (
     AnswerQuestions,
     ProfileCompany,
-    ReviseDraft,
-    Revision,
+    ReviseOpening,
+    ReviseQuestions,
+    ReviseSection,
     SelectQuotes,
     Task,
     WriteBrief,
@@ -43,7 +44,7 @@ class ExtractiveModel:
                 return draft.compose(task, self.name)
             case AnswerQuestions():
                 return questions_task.complete(task)
-            case ReviseDraft():
-                return Revision(draft=task.draft, changes=())
+            case ReviseOpening() | ReviseSection() | ReviseQuestions():
+                return task.RESULT(passage=task.passage, changes=())
             case _:
                 raise Permanent("unknown_task", f"the extractive model cannot perform {type(task).__name__}")

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urldefrag
 
+from stage_workers.article_row import ArticleRow
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import (
     ArticleStore,
+    ArticleTable,
     Hit,
     ImageModel,
     LanguageModel,
@@ -119,6 +121,17 @@ class MemoryArticles:
         return f"http://gateway.test/jobs/{job_id}/files/{name}"
 
 
+class MemoryTable:
+    """An ArticleTable in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, ArticleRow] = {}
+
+    async def put(self, row: ArticleRow) -> None:
+        """Keep the row in the place of an earlier one."""
+        self.rows[row.job_id] = row
+
+
 class FakeContext:
     """A StageContext over stand-ins; checkpoints last as long as the object."""
 
@@ -130,6 +143,7 @@ class FakeContext:
         search: SearchEngine | None = None,
         fetcher: PageFetcher | None = None,
         store: ArticleStore | None = None,
+        table: ArticleTable | None = None,
         round_number: int = 1,
     ) -> None:
         self.job_id = "00000000-0000-4000-8000-000000000001"
@@ -142,6 +156,7 @@ class FakeContext:
         self.search = search or FixedSearch()
         self.fetcher = fetcher or MemoryPages({})
         self.store = store or MemoryArticles()
+        self.table = table
         self.said: list[str] = []
         self._recorded: dict[str, Any] = {}
 

@@ -142,7 +142,8 @@ def _library() -> Any:
             import google.generativeai  # noqa: PLC0415  only when chosen
     except ImportError as error:
         raise SettingsError(
-            "BLOG_WRITER_LANGUAGE_MODEL: gemini needs the package blog-writer-stage-workers[gemini]"
+            "gemini, chosen by BLOG_WRITER_LANGUAGE_MODEL or by GOOGLE_API_KEY, needs the package "
+            "blog-writer-stage-workers[gemini]; BLOG_WRITER_LANGUAGE_MODEL=extractive writes without it"
         ) from error
     return google.generativeai
 

@@ -6,13 +6,13 @@ import asyncio
 import base64
 import binascii
 import io
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stage_workers.adapters import model_errors
-from stage_workers.adapters.model_http import ModelEndpoint, new_client
+from stage_workers.adapters.endpoint_owner import EndpointOwner
+from stage_workers.adapters.model_http import ModelEndpoint
 from stage_workers.ports import Picture
 
 GOOGLE = "https://generativelanguage.googleapis.com"
@@ -20,22 +20,13 @@ _RATIOS = {"1:1": 1.0, "3:4": 3 / 4, "4:3": 4 / 3, "9:16": 9 / 16, "16:9": 16 / 
 _MOST_PIXELS = 40_000_000
 
 
-class Imagen:
+class Imagen(EndpointOwner[ModelEndpoint]):
     """An ImageModel."""
 
     def __init__(self, model: str, key: str, endpoint: str | None = None, seconds: float = 120) -> None:
         self._url = f"{(endpoint or GOOGLE).rstrip('/')}/v1beta/models/{model}:predict"
         self._model = model
-        self._client = new_client(seconds)
-        self._endpoint = ModelEndpoint(self._client, model, key, {"x-goog-api-key": key}, seconds)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
+        super().__init__(ModelEndpoint(model, key, {"x-goog-api-key": key}, seconds))
 
     @property
     def name(self) -> str:

@@ -17,23 +17,20 @@ MOST_BYTES = 32 * 1024 * 1024
 CONNECT_SECONDS = 10.0
 
 
-def new_client(seconds: float) -> httpx.AsyncClient:
-    """Return a client that goes through the environment's proxies, as these interfaces may lie behind one."""
-    return httpx.AsyncClient(timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)))
-
-
 class ModelEndpoint:
-    """A provider's HTTP interface. Cancelling a call closes its connection."""
+    """A provider's HTTP interface, through the environment's proxies. Cancelling a call closes its connection."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, provider: str, key: str, headers: Mapping[str, str], seconds: float
-    ) -> None:
-        self._client = client
+    def __init__(self, provider: str, key: str, headers: Mapping[str, str], seconds: float) -> None:
+        timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+        self._client = httpx.AsyncClient(timeout=timeout)
         self._provider = provider
         self._key = key
         self._headers = dict(headers)
         self._seconds = seconds
         self._clock = SystemClock()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
     async def post(self, url: str, body: Any) -> dict[str, Any]:
         """Return the answer's JSON object. Raises Transient or Permanent."""

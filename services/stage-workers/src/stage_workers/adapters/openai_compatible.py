@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from stage_workers.adapters import model_errors
-from stage_workers.adapters.model_http import ModelEndpoint, new_client
+from stage_workers.adapters.endpoint_owner import EndpointOwner
+from stage_workers.adapters.model_http import ModelEndpoint
 from stage_workers.chat import (
     Conversation,
     ModelTurn,
@@ -56,23 +56,14 @@ class _Answer(msgspec.Struct):
     model: str | None = None
 
 
-class OpenAICompatible:
+class OpenAICompatible(EndpointOwner[ModelEndpoint]):
     """A ChatModel over plain HTTP."""
 
     def __init__(self, url: str, model: str, key: str = "", seconds: float = 120) -> None:
         self._url = f"{url.rstrip('/')}/chat/completions"
         self._model = model
-        self._client = new_client(seconds)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._endpoint = ModelEndpoint(self._client, model, key, headers, seconds)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
+        super().__init__(ModelEndpoint(model, key, headers, seconds))
 
     @property
     def name(self) -> str:

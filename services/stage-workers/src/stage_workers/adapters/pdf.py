@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pypdf import PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError
 
+from stage_workers.characters import name, person, readable
 from stage_workers.errors import FetchFailed
 from stage_workers.ports import Page
 
@@ -26,7 +27,7 @@ SECONDS = 15.0
 GRACE_SECONDS = 1.0
 """For the page that is being read when the time is up."""
 _READERS = ThreadPoolExecutor(2, "pdf")
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\u200b-\u200f\u2060\ufeff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _HYPHEN = re.compile(r"(\w)(?:\u00ad|-)\n(?=[a-zäöüßàâéèêçñ])")
 _LONGEST_FACT = 500
 
@@ -54,7 +55,8 @@ async def read_pdf(url: str, body: bytes, fetched_at: datetime, seconds: float =
 def _page(url: str, body: bytes, fetched_at: datetime, end: float) -> Page:
     try:
         reader = PdfReader(io.BytesIO(body))
-        text, title, author = _text(reader, url, end), _fact(reader, "title"), _fact(reader, "author")
+        text, title = _text(reader, url, end), name(_fact(reader, "title"))
+        author = person(_fact(reader, "author"))
     except (FileNotDecryptedError, DependencyError) as error:
         raise FetchFailed(url, "encrypted_pdf", f"{url} needs a password", transient=False) from error
     except FetchFailed:
@@ -64,7 +66,7 @@ def _page(url: str, body: bytes, fetched_at: datetime, end: float) -> Page:
         raise FetchFailed(url, "broken_pdf", reason, transient=False) from error
     if not text:
         raise FetchFailed(url, "empty_page", f"{url} has no text", transient=False)
-    return Page(url=url, title=title or _name(url), text=text, author=author or None, fetched_at=fetched_at)
+    return Page(url=url, title=title or _name(url), text=text, author=author, fetched_at=fetched_at)
 
 
 def _text(reader: PdfReader, url: str, end: float) -> str:
@@ -84,14 +86,14 @@ def _text(reader: PdfReader, url: str, end: float) -> str:
 
 def paragraphs_of(text: str) -> list[str]:
     """Return a page's paragraphs: lines are joined, words that were divided at their ends too."""
-    whole = _HYPHEN.sub(r"\1", _UNPRINTABLE.sub(" ", text))
+    whole = readable(_HYPHEN.sub(r"\1", _UNPRINTABLE.sub(" ", text)))
     return [joined for part in re.split(r"\n\s*\n", whole) if (joined := " ".join(part.split()))]
 
 
-def _fact(reader: PdfReader, name: str) -> str:
+def _fact(reader: PdfReader, field: str) -> str:
     facts: Any = reader.metadata
-    value = getattr(facts, name, None) if facts is not None else None
-    return " ".join(_UNPRINTABLE.sub(" ", str(value or "")).split())[:_LONGEST_FACT]
+    value = getattr(facts, field, None) if facts is not None else None
+    return " ".join(readable(_UNPRINTABLE.sub(" ", str(value or ""))).split())[:_LONGEST_FACT]
 
 
 def _name(url: str) -> str:

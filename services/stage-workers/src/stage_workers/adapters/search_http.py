@@ -104,9 +104,17 @@ class SearchEndpoint:
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds until Brave's shortest limit begins anew."""
-    first = headers.get("x-ratelimit-reset", "").partition(",")[0].strip()
-    return retry_after.bounded(float(first)) if first.isdecimal() else None
+    """Return the seconds until Brave counts anew what is used up: the rate of a second, or the month's quota."""
+    resets, left = (_numbers(headers.get(f"x-ratelimit-{name}", "")) for name in ("reset", "remaining"))
+    used_up = [wait for wait, rest in zip(resets, left, strict=False) if not rest]
+    waits = used_up or resets[:1]
+    return retry_after.bounded(float(max(waits))) if waits else None
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the numbers of a list like ``1, 1419704``; nothing when it is none."""
+    parts = [part.strip() for part in text.split(",")]
+    return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else []
 
 
 def asked(query: str) -> str:

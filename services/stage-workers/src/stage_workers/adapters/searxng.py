@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
-from stage_workers.adapters.search_http import SECONDS, SearchEndpoint, asked, hits
+from stage_workers.adapters.search_http import SECONDS, SearchEndpoint, hits
+from stage_workers.adapters.web_search import WebSearch
 from stage_workers.errors import Permanent
 from stage_workers.ports import Hit
 
@@ -26,36 +26,15 @@ class _Answer(msgspec.Struct):
     results: list[_Result]
 
 
-class SearXNG:
+class SearXNG(WebSearch):
     """The SearchEngine of one instance."""
 
     name = "searxng"
 
     def __init__(self, url: str, seconds: float = SECONDS) -> None:
-        self._endpoint = SearchEndpoint(self.name, f"{url.rstrip('/')}/search", {}, seconds=seconds)
+        super().__init__(SearchEndpoint(self.name, f"{url.rstrip('/')}/search", {}, seconds=seconds))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._endpoint.aclose()
-
-    async def search(
-        self,
-        query: str,
-        *,
-        site: str,  # noqa: ARG002  the web is searched
-        pages: tuple[str, ...],  # noqa: ARG002
-        limit: int,
-        language: str = "",
-        country: str = "",
-    ) -> tuple[Hit, ...]:
-        """See SearchEngine."""
-        words = asked(query)
-        if not words:
-            return ()
+    async def _found(self, words: str, limit: int, language: str, country: str) -> tuple[Hit, ...]:
         parameters = {"q": words, "format": "json", "language": _locale(language, country)}
         try:
             answer = await self._endpoint.get(parameters, _Answer)

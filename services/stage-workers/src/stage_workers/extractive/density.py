@@ -29,6 +29,11 @@ def balanced(draft: Draft, keyword: str, language: str, sources: Iterable[Source
     return _more(draft, keyword, language, {source.source_id: source.title for source in sources})
 
 
+def is_crowded(draft: Draft, keyword: str, language: str) -> bool:
+    """Whether a draft names the keyword more often than reads well."""
+    return (_density(draft, keyword, language) or 0.0) > HIGHEST_DENSITY - _MARGIN
+
+
 def _more(draft: Draft, keyword: str, language: str, titles: Mapping[str, str]) -> Draft:
     templates = cycle(phrases(language).section_leads)
     for at in range(len(draft.sections)):

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contracts.articles import Draft, QuestionAnswer
 from stage_workers.errors import Permanent
 from stage_workers.extractive import body, direct_answer, introduction, questions, sections
-from stage_workers.extractive.density import balanced
+from stage_workers.extractive.density import balanced, is_crowded
 from stage_workers.extractive.feedback import choices, described
 from stage_workers.extractive.headline import with_titles
 from stage_workers.extractive.ledger import Ledger
 from stage_workers.extractive.retelling import without_retelling
+from stage_workers.extractive.spacing import SPACINGS, crowded
 from stage_workers.extractive.topics import Topic, gather, is_covered, sentences
 from stage_workers.extractive.unwanted import fit_topics, unfit, unfit_sentences
 from stage_workers.markets import choose
@@ -22,16 +23,39 @@ _SHORTEST_NAMED = 12
 
 
 def compose(task: WriteDraft, generator: str) -> Draft:
-    """Return the article. Raises Permanent: ``too_little_material`` when the sources hold next to nothing,
-    ``keyword_not_covered`` when no word of the keyword is in them."""
-    chosen = choices(task.rounds)
+    """Return the article; where it would name the keyword too often, one of sentences that name it less. Raises
+    Permanent: ``too_little_material`` when the sources hold next to nothing, ``keyword_not_covered`` when no word of
+    the keyword is in them."""
+    keyword, language = task.request.primary_keyword, task.brief.language
+    topics, avoided = _material(task)
+    first = draft = _composed(task, generator, topics, avoided)
+    for spacing in SPACINGS:
+        if not is_crowded(draft, keyword, language):
+            return draft
+        spared = tuple(crowded(topics, keyword, language, spacing))
+        try:
+            draft = _composed(task, generator, topics, (*avoided, *spared))
+        except Permanent:
+            return first
+    return first if is_crowded(draft, keyword, language) else draft
+
+
+def _material(task: WriteDraft) -> tuple[list[Topic], tuple[str, ...]]:
+    """Return the topics to write from, and their sentences that must not be used."""
     keyword, language = task.request.primary_keyword, task.brief.language
     is_unfit = unfit(language, of_company(task.company))
     authorities = choose(language, task.brief.country).market.authorities
     topics = gather(task.sources, keyword, language, task.company, authorities)
     topics = fit_topics(topics, language, is_unfit)
     _check_material(topics, keyword, language)
-    avoided = (*_avoided(topics, language, chosen.avoid), *unfit_sentences(topics, language, is_unfit))
+    named = _avoided(topics, language, choices(task.rounds).avoid)
+    return topics, (*named, *unfit_sentences(topics, language, is_unfit))
+
+
+def _composed(task: WriteDraft, generator: str, topics: list[Topic], avoided: Sequence[str]) -> Draft:
+    """Write the article without these sentences. Raises Permanent ``too_little_material``."""
+    chosen = choices(task.rounds)
+    keyword, language = task.request.primary_keyword, task.brief.language
     ledger = Ledger(avoided, chosen.likeness)
     covered = is_covered(topics, keyword, language)
     lead = direct_answer.lead(keyword, language, covered=covered)

@@ -73,7 +73,18 @@ def _candidates(topics: Sequence[Topic], known: Phrases) -> Iterator[tuple[str, 
     yield from ((topic.heading, topic) for topic in asking)
     for topic in ranked:
         if topic.heading and topic not in asking:
-            yield known.page_question.format(title=topic.source.title, topic=topic.heading), topic
+            yield _about(topic, known), topic
+
+
+def _about(topic: Topic, known: Phrases) -> str:
+    """Return a question about a topic whose heading is none; a page's first heading mostly is its title."""
+    title = topic.source.title
+    same = title.casefold() == topic.heading.casefold()
+    return (
+        known.page_heading.format(title=title)
+        if same
+        else known.page_question.format(title=title, topic=topic.heading)
+    )
 
 
 def _answer(topic: Topic, language: str, ledger: Ledger, *, leans: bool) -> list[str]:

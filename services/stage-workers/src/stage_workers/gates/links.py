@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from contracts.articles import Finding
 from stage_workers.article_text import section_text
+from stage_workers.links_in_text import addresses, host
 from stage_workers.scoring.material import Material
-
-_ADDRESS = re.compile(r"(?i)\b(?:https?://|www\.)[^\s<>\"“”()]+")
 
 
 def broken_citations(material: Material) -> Iterator[Finding]:
@@ -36,10 +33,10 @@ def invented_links(material: Material) -> Iterator[Finding]:
         if link.url not in known:
             message = f"{link.url} is no page of the company"
             yield Finding(code="invented_link", message=message, critical=True, where=link.anchor_text)
-    hosts = {_host(url) for url in (material.company.url, *known, *material.source_urls)}
+    hosts = {host(url) for url in (material.company.url, *known, *material.source_urls)}
     for text in material.texts():
-        for address in _ADDRESS.findall(text):
-            if _host(address) not in hosts:
+        for address in addresses(text):
+            if host(address) not in hosts:
                 message = f"{address} is neither the company's nor a source's"
                 yield Finding(code="invented_link", message=message, critical=True, where=text)
 
@@ -51,12 +48,3 @@ def misplaced_links(material: Material) -> Iterator[Finding]:
         if link.section >= len(sections) or link.anchor_text not in section_text(sections[link.section]):
             message = f"the words of the link to {link.url} are not in its section"
             yield Finding(code="misplaced_link", message=message, where=link.anchor_text)
-
-
-def _host(url: str) -> str:
-    """Return an address's host without ``www.``; what is no address has none that is known."""
-    try:
-        host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
-    except ValueError:
-        return url
-    return host.rstrip(".,;:!?").removeprefix("www.")

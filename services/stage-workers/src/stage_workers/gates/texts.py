@@ -10,13 +10,13 @@ from contracts.articles import Finding, Paragraph, Sentence
 from stage_workers.article_text import words
 from stage_workers.gates.phrases import unwanted
 from stage_workers.keywords import HIGHEST_DENSITY, LOWEST_DENSITY, density
+from stage_workers.links_in_text import holds_markup
 from stage_workers.scoring.material import Material
 
 LONGEST_PARAGRAPH = 150
 """Words."""
 _SHORTEST_SENTENCE = 3
 """Words of a phrase that need not be a sentence."""
-_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-z]+|#\d+);|\]\(https?:|\{\{|\*\*")
 _BROKEN_TAG = re.compile(r"</?(?:[a-z][a-z0-9]*\s+[a-z-]+=|/?[a-z][a-z0-9]*\s*$)[^<>]*$", re.IGNORECASE)
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _CUT = (",", "…", "...", "-")
@@ -82,7 +82,7 @@ def truncated_items(material: Material) -> Iterator[Finding]:
 def markup(material: Material) -> Iterator[Finding]:
     """Texts are plain: tags, entities and Markdown in them would be shown, or worse, work."""
     for text in material.texts():
-        if _MARKUP.search(text):
+        if holds_markup(text):
             yield Finding(code="markup_in_text", message="a text holds markup", critical=True, where=text)
 
 

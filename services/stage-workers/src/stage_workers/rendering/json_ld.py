@@ -29,7 +29,7 @@ def script(described: list[dict[str, Any]]) -> str:
 def _article(edition: Edition) -> dict[str, Any]:
     article = edition.article
     publisher = {"@type": "Organization", "name": edition.company_name, "url": edition.company_url}
-    return {
+    described: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "Article",
         "headline": article.draft.headline[:110],
@@ -38,11 +38,12 @@ def _article(edition: Edition) -> dict[str, Any]:
         "keywords": edition.keyword,
         "datePublished": edition.published_at.isoformat(),
         "dateModified": edition.published_at.isoformat(),
-        "image": image_urls(article.images),
+        "image": image_urls(article.images),  # an empty list would be an error where none is a warning
         "author": publisher if article.author is None else _person(article.author),
         "publisher": publisher,
         "citation": [citation.url for citation in article.citations],
     }
+    return {name: value for name, value in described.items() if value}
 
 
 def _person(author: Author) -> dict[str, str]:

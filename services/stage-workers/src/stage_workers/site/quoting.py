@@ -1,4 +1,5 @@
-"""Makes sources of pages and their quotes: only words that stand on the page, and no words twice."""
+"""Makes sources of pages and their quotes: only words that stand on the page, that lead nowhere else, and no words
+twice."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,6 +8,7 @@ from rapidfuzz import fuzz, process
 
 from contracts.articles import Quote, Source
 from stage_workers.blocks import read
+from stage_workers.links_in_text import holds_markup, host, leads_elsewhere
 from stage_workers.ports import Page
 from stage_workers.site.addresses import is_same_site
 from stage_workers.wording import bare
@@ -23,7 +25,11 @@ def sources(
     known: list[str] = []
     found: list[Source] = []
     for page, quotes in selected:
-        kept = _kept(page, quotes, known)
+        hosts = frozenset((host(page.url), host(company_url)))
+        fit = [
+            quote for quote in quotes if not holds_markup(bare(quote)) and not leads_elsewhere(quote, hosts)
+        ]
+        kept = _kept(page, fit, known)
         if kept:
             found.append(_source(f"s{len(found) + 1}", page, kept, given, company_url))
     return tuple(found)

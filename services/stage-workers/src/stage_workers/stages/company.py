@@ -12,6 +12,7 @@ from stage_workers.outcome import Done, Fail, Outcome, Retry
 from stage_workers.ports import Page, StageContext
 from stage_workers.reading import Reading, read_page, read_pages
 from stage_workers.site import addresses, facts
+from stage_workers.site.injection import addresses_machines
 from stage_workers.tasks import CompanyFacts, PageText, ProfileCompany
 from stage_workers.wording import clip
 
@@ -73,7 +74,10 @@ async def _addresses(
     kept = [
         url
         for url in found
-        if url not in own and addresses.is_same_site(url, home.url) and addresses.is_page(url)
+        if url not in own
+        and addresses.is_same_site(url, home.url)
+        and addresses.is_page(url)
+        and not addresses_machines(url)
     ]
     return tuple(dict.fromkeys(kept))[: _MOST_PAGES - 1]
 

@@ -1,4 +1,4 @@
-"""stage_09: three images. An article without one is still an article."""
+"""stage_09: three images. An article without one is still an article, but a store that is away will be back."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ class Wanted(msgspec.Struct, frozen=True):
     height: int
 
 
+class _NotDrawn(Exception):
+    """The image model gave no picture."""
+
+
 async def run(inp: ImagesInput, ctx: StageContext) -> Outcome[ImagesOutput]:
-    """What can't be drawn or stored is left out with a note."""
+    """What can't be drawn is left out with a note; a failure of the store gets through, and is tried again."""
     images: list[Image] = []
     notes: list[str] = []
     for number, wanted in enumerate(plan(inp)):
@@ -35,8 +39,8 @@ async def run(inp: ImagesInput, ctx: StageContext) -> Outcome[ImagesOutput]:
             images.append(
                 await ctx.checkpoint(f"image.{wanted.role}", Image, partial(_make, wanted, inp, ctx))
             )
-        except PortError as error:
-            notes.append(f"no {wanted.role} image: {error.reason}")
+        except _NotDrawn as error:
+            notes.append(f"no {wanted.role} image: {error}")
     return Done(ImagesOutput(images=tuple(images), notes=tuple(notes)))
 
 
@@ -52,9 +56,12 @@ def plan(inp: ImagesInput) -> tuple[Wanted, ...]:
 
 async def _make(wanted: Wanted, inp: ImagesInput, ctx: StageContext) -> Image:
     seed = f"{ctx.job_id}/{wanted.role}"
-    picture = await ctx.images.draw(
-        wanted.title, inp.company.name, width=wanted.width, height=wanted.height, seed=seed
-    )
+    try:
+        picture = await ctx.images.draw(
+            wanted.title, inp.company.name, width=wanted.width, height=wanted.height, seed=seed
+        )
+    except PortError as error:
+        raise _NotDrawn(error.reason) from error
     name = f"{wanted.role}.{_ENDINGS.get(picture.content_type, 'bin')}"
     url = await ctx.store.put(f"{ctx.job_id}/{name}", picture.data, picture.content_type)
     return Image(

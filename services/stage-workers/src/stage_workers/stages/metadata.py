@@ -36,7 +36,7 @@ async def run(inp: MetadataInput, ctx: StageContext) -> Outcome[MetadataOutput]:
 
 def _title(headline: str, company: str) -> str:
     """Return the headline; when it is too long its subject, which stands before the colon, and the company."""
-    subject = headline.partition(": ")[0]
+    subject = headline.partition(": ")[0].rstrip()  # French sets a space before the colon
     choices = (headline, f"{subject} | {company}", subject)
     return next((text for text in choices if len(text) <= LONGEST_TITLE), clip(headline, LONGEST_TITLE))
 

@@ -10,6 +10,7 @@ import msgspec
 from contracts.articles import ArticleResult, QualityReport
 from contracts.results import Summary
 from contracts.stages import PublishInput
+from stage_workers.article_row import ArticleRow, article_id, row_of
 from stage_workers.outcome import Done, Outcome
 from stage_workers.ports import StageContext
 from stage_workers.rendering import html, json_ld
@@ -21,12 +22,13 @@ _NOT_READ = "//nav | //footer"
 
 
 async def run(inp: PublishInput, ctx: StageContext) -> Outcome[ArticleResult]:
-    """Store HTML, Markdown and JSON; Transient from the store gets through and is tried again."""
+    """Store HTML, Markdown and JSON, and write the client's row; Transient from either gets through and is tried
+    again, which replaces what is there already."""
     edition = _edition(inp, ctx)
     body = html.fragment(edition)
     described = json_ld.objects(edition)
     text = markdown(body)
-    await ctx.progress("storing the article", 0, 3)
+    await ctx.progress("storing the article", 0, 4)
     page = html.document(edition, body, json_ld.script(described)).encode()
     article_url = await ctx.store.put(f"{ctx.job_id}/article.html", page, "text/html")
     markdown_url = await ctx.store.put(f"{ctx.job_id}/article.md", text.encode(), "text/markdown")
@@ -34,12 +36,28 @@ async def run(inp: PublishInput, ctx: StageContext) -> Outcome[ArticleResult]:
     result = msgspec.structs.replace(
         result, job_id=ctx.job_id, json_ld=described, article_url=article_url, markdown_url=markdown_url
     )
+    result, row = _with_row(result, ctx)
     await ctx.store.put(f"{ctx.job_id}/article.json", msgspec.json.encode(result), "application/json")
-    await ctx.progress("stored", 3, 3)
+    if ctx.table is not None and row is not None:
+        await ctx.progress("writing the row", 3, 4)
+        await ctx.table.put(row)
+    await ctx.progress("stored", 4, 4)
     summary = Summary(
         headline=result.headline, slug=result.slug, word_count=result.word_count, aeo_score=result.aeo_score
     )
     return Done(result, summary=summary)
+
+
+def _with_row(result: ArticleResult, ctx: StageContext) -> tuple[ArticleResult, ArticleRow | None]:
+    """Return the result with the row to write of it; a name that is none becomes a note, and no row."""
+    if ctx.table is None:
+        return result, None
+    try:
+        named = article_id(result.client_info)
+    except ValueError as error:
+        notes = (f"no row was written: {error}", *result.notes)[:MOST_NOTES]
+        return msgspec.structs.replace(result, notes=notes), None
+    return result, None if named is None else row_of(result, named, ctx.tenant)
 
 
 def _edition(inp: PublishInput, ctx: StageContext) -> Edition:
@@ -56,7 +74,7 @@ def _edition(inp: PublishInput, ctx: StageContext) -> Edition:
 
 
 def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> ArticleResult:
-    article, request, quality = inp.review.article, inp.request, inp.quality
+    article, request, quality = inp.review.article, inp.request, _report(inp)
     hero = next((image for image in article.images if image.role == "hero"), None)
     return ArticleResult(
         success=True,
@@ -91,9 +109,8 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
         company_url=inp.company.url,
         author=article.author,
         quality_passed=quality.passed,
-        quality_report=QualityReport(
-            passed=quality.passed, score=quality.score, parts=quality.parts, rounds=history(inp.rounds)
-        ),
+        quality_report=quality,
+        revisions=inp.review.revisions,
         similarity_score=inp.review.similarity_score,
         similar_to=inp.review.similar_to,
         is_potential_duplicate=inp.review.is_potential_duplicate,
@@ -102,6 +119,13 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
         client_info=request.client_info,
         notes=_notes(inp),
     )
+
+
+def _report(inp: PublishInput) -> QualityReport:
+    """Return the gate's word on the article as it is printed, and on the rounds before it."""
+    said = inp.quality
+    last = inp.review.quality or QualityReport(passed=said.passed, score=said.score, parts=said.parts)
+    return msgspec.structs.replace(last, rounds=history(inp.rounds))
 
 
 def _notes(inp: PublishInput) -> tuple[str, ...]:

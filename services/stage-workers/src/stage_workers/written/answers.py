@@ -8,13 +8,15 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from contracts.articles import Draft, Sentence
-from stage_workers.article_text import draft_claims, items_without, without
+from contracts.articles import Sentence
+from stage_workers.article_text import items_without, without
+from stage_workers.links_in_text import hosts, without_foreign
 from stage_workers.tasks import (
     AnswerQuestions,
     Questions,
-    ReviseDraft,
-    Revision,
+    ReviseOpening,
+    ReviseQuestions,
+    ReviseSection,
     SelectedQuotes,
     SelectQuotes,
     Task,
@@ -55,6 +57,9 @@ def read(text: str, task: Task[T], generator: str) -> T:
     known = _known_sources(task)
     if known is not None:
         fields = _citing(fields, known)
+    allowed = _known_hosts(task)
+    if allowed is not None:
+        fields = _leading_nowhere(fields, allowed)
     whole = {**fields, **given(task, generator)}
     return cast("T", _settled(task, msgspec.convert(whole, task.RESULT)))
 
@@ -64,8 +69,6 @@ def _known_sources(task: Task[Any]) -> frozenset[str] | None:
     match task:
         case WriteDraft() | AnswerQuestions():
             return frozenset(source.source_id for source in task.sources)
-        case ReviseDraft():  # a revision may not cite what the draft did not
-            return frozenset(each for claim in draft_claims(task.draft) for each in claim.source_ids)
         case _:
             return None
 
@@ -82,6 +85,30 @@ def _citing(value: Any, known: frozenset[str]) -> Any:
     return fields
 
 
+def _known_hosts(task: Task[Any]) -> frozenset[str] | None:
+    """Return the hosts that an answer may name: those of its sources and of what the client or the draft says; None when
+    it says nothing that is read by others."""
+    match task:
+        case WriteDraft() | AnswerQuestions():
+            said: list[Any] = [task.request]
+        case ReviseOpening() | ReviseSection() | ReviseQuestions():
+            said = [task.request, task.prompts, task.passage]
+        case _:
+            return None
+    return hosts(msgspec.json.encode([said, [source.url for source in task.sources]]).decode())
+
+
+def _leading_nowhere(value: Any, known: frozenset[str]) -> Any:
+    """Leave out images, links and addresses on other hosts, at any depth."""
+    if isinstance(value, str):
+        return without_foreign(value, known)
+    if isinstance(value, list):
+        return [_leading_nowhere(each, known) for each in value]
+    if isinstance(value, dict):
+        return {name: _leading_nowhere(each, known) for name, each in value.items()}
+    return value
+
+
 def _settled(task: Task[Any], result: Any) -> Any:
     """Leave out what stands on nothing: quotes that are not on the page, claims without a source."""
     match task:
@@ -93,8 +120,6 @@ def _settled(task: Task[Any], result: Any) -> Any:
             return Questions(
                 faq=items_without(result.faq, _is_backed), paa=items_without(result.paa, _is_backed)
             )
-        case ReviseDraft():
-            return _revised(result, task.draft)
         case _:
             return result
 
@@ -107,8 +132,3 @@ def _on_the_page(result: SelectedQuotes, task: SelectQuotes) -> SelectedQuotes:
     """Keep quotes that stand on the page word for word."""
     real = [quote for quote in dict.fromkeys(result.quotes) if quote and contains(task.page.text, quote)]
     return SelectedQuotes(quotes=tuple(real[: task.limit]))
-
-
-def _revised(revision: Revision, before: Draft) -> Revision:
-    draft = msgspec.structs.replace(without(revision.draft, _is_backed), generator=before.generator)
-    return msgspec.structs.replace(revision, draft=draft)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from contracts.articles import Source
+from stage_workers.characters import seen
 from stage_workers.tasks import PageText
 
 RULE = (
@@ -15,10 +16,9 @@ RULE = (
 )
 MOST_CHARACTERS = 60_000
 """Of one page; what comes after is left out."""
-_MARK = re.compile(r"<(?=\s*/?\s*(?:material|quote)\b)", re.IGNORECASE)
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
-)
+_MARK = re.compile(r"<(?=\s*/?\s*(?:material|quote)\b|\|)", re.IGNORECASE)
+"""Our own marks, and what begins one of a chat template: some servers take that for the beginning of a turn."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def page(text: PageText) -> str:
@@ -42,7 +42,7 @@ def texts(kind: str, items: Iterable[str]) -> str:
 
 def clean(text: str) -> str:
     """Return ``text`` without characters that nobody sees and without marks that are ours."""
-    return _MARK.sub("&lt;", _INVISIBLE.sub("", text))
+    return _MARK.sub("&lt;", _CONTROL.sub("", seen(text)))
 
 
 def _marked(tag: str, attributes: Mapping[str, str], text: str) -> str:

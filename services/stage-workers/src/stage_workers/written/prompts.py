@@ -17,13 +17,16 @@ from stage_workers.tasks import (
     AnswerQuestions,
     PageText,
     ProfileCompany,
-    ReviseDraft,
+    ReviseOpening,
+    RevisePassage,
+    ReviseQuestions,
+    ReviseSection,
     SelectQuotes,
     Task,
     WriteBrief,
     WriteDraft,
 )
-from stage_workers.written import material
+from stage_workers.written import gate_rules, material
 
 MOST_MATERIAL = 400_000
 """Characters of material in one prompt; pages and sources that come after are left out."""
@@ -78,6 +81,7 @@ def _(task: WriteDraft) -> Prompt:
         _request(task.request),
         _company(task.company),
         _data("brief", task.brief),
+        _gate(task.request, whole=True),
         *_findings(task.rounds),
         *_fitting(map(material.source, task.sources)),
     )
@@ -87,13 +91,21 @@ def _(task: WriteDraft) -> Prompt:
 @prompt.register
 def _(task: AnswerQuestions) -> Prompt:
     sources = _fitting(map(material.source, task.sources))
-    return _prompt("answer_questions", _request(task.request), _draft(task.draft), *sources)
+    return _prompt(
+        "answer_questions",
+        _request(task.request),
+        _gate(task.request, whole=True),
+        _draft(task.draft),
+        *sources,
+    )
 
 
-@prompt.register
-def _(task: ReviseDraft) -> Prompt:
-    wishes = _data("review_prompts", task.prompts)
-    return _prompt("revise_draft", _request(task.request), wishes, _draft(task.draft))
+@prompt.register(ReviseOpening | ReviseSection | ReviseQuestions)
+def _(task: RevisePassage) -> Prompt:
+    wishes, passage = _data("review_prompts", task.prompts), _data("passage", task.passage)
+    sources = _fitting(map(material.source, task.sources))
+    gate = _gate(task.request, whole=False)
+    return _prompt("revise_passage", _request(task.request), gate, wishes, passage, *sources)
 
 
 def research(
@@ -127,6 +139,12 @@ def _prompt(name: str, *parts: str) -> Prompt:
 def _request(request: ArticleRequest) -> str:
     given = {name: getattr(request, name) for name in _ASKED}
     return _data("request", {name: value for name, value in given.items() if value})
+
+
+def _gate(request: ArticleRequest, *, whole: bool) -> str:
+    """What the gate will check: in any text, and in a whole article."""
+    lines = gate_rules.rules(request.primary_keyword, request.language)
+    return _data("gate_rules", (*lines, *gate_rules.of_articles()) if whole else lines)
 
 
 def _company(company: CompanyOutput) -> str:
