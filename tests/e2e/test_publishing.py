@@ -16,6 +16,8 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
+pytestmark = pytest.mark.timeout(300)  # the first test waits for three servers and a whole system
+
 NAMED = {"article_id": "a-17"}
 
 

@@ -15,7 +15,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, async_playwright
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# The first test waits for a whole system, an article and a browser to start.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 WAIT_MS = 60_000
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
 
