@@ -153,8 +153,8 @@ def start_system(running: Containers, port: int) -> None:
     print(running.once(image("operator"), "migrate", environment={"DATABASE_URL": DATABASE}))
     articles = f"--volume={running.called('articles')}:/articles:U"
     both = {"DATABASE_URL": DATABASE, "NATS_URL": BROKER}
-    store = {"BLOG_WRITER_ARTICLE_STORE": "file:///articles"}
     near = {"BLOG_WRITER_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8"}
+    store = {"BLOG_WRITER_ARTICLE_STORE": "file:///articles"}
     running.start("orchestrator", image("orchestrator"), environment=both)
     workers = {"NATS_URL": BROKER, **store, **near}
     running.start("stage-workers", image("stage-workers"), options=(articles,), environment=workers)
@@ -162,8 +162,10 @@ def start_system(running: Containers, port: int) -> None:
         "notifier", image("notifier"), environment={**both, **near, "BLOG_WRITER_WEBHOOK_SECRET": SECRET}
     )
     published = f"--publish=127.0.0.1:{port}:8080"
-    running.start("gateway", image("gateway"), options=(articles, published), environment={**both, **store})
-    second = {**both, **store, "BLOG_WRITER_PORT": "8001"}
+    running.start(
+        "gateway", image("gateway"), options=(articles, published), environment={**both, **store, **near}
+    )
+    second = {**both, **store, **near, "BLOG_WRITER_PORT": "8001"}
     running.start("gateway-2", image("gateway"), inside="gateway", options=(articles,), environment=second)
     start_proxy(running)
     python = ("--entrypoint=python",)
