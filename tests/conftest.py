@@ -13,11 +13,19 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from blog_writer.embedded.nats import NatsServer
 from blog_writer.embedded.postgres import PostgresServer
 
 os.environ.pop("GOOGLE_API_KEY", None)  # it would choose the writer of every worker that a test starts
+
+
+# How long an example takes says nothing on a machine that is busy with other tests.
+settings.register_profile(
+    "busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

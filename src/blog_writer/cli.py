@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from blog_writer import dead_letters, deliveries, webhook_check
+from blog_writer import dead_letters, deliveries, keys, webhook_check
 from blog_writer.articles import write_files
 from blog_writer.client import Client
 from blog_writer.errors import CommandError
@@ -28,6 +28,7 @@ app = typer.Typer(
     help="Writes well-researched blog articles as durable jobs.", no_args_is_help=True, add_completion=False
 )
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(keys.app, name="keys")
 app.add_typer(deliveries.app, name="deliveries")
 app.command("verify-webhook")(webhook_check.verify_webhook)
 console = Console()
@@ -61,7 +62,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 def client(url: str | None, data_dir: Path) -> Client:
     """Return a client of the named gateway, of the one running from the data folder, or of the default address."""
     running = read_running(data_dir)
-    return Client(url or (running.url if running else DEFAULT_URL))
+    return Client(url or (running.url if running else DEFAULT_URL), os.environ.get("BLOG_WRITER_API_KEY"))
 
 
 def up_settings(data_dir: Path, port: int | None) -> tuple[UpSettings, dict[str, str]]:
@@ -119,6 +120,9 @@ def write(
             help="Where the signed webhook goes: https, and public unless BLOG_WRITER_ALLOW_PRIVATE_NETWORKS says more."
         ),
     ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="US dollars that model, searches and images may cost.")
+    ] = None,
     url: UrlOption = None,
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
@@ -131,6 +135,8 @@ def write(
         "priority": priority,
         "source_urls": source_url or [],
     } | ({"callback_url": callback_url} if callback_url else {})
+    if max_cost is not None:
+        request["max_cost_usd"] = max_cost
     gateway = client(url, data_dir)
     job_id = gateway.submit(request)["job_id"]
     console.print(f"job {job_id}")
@@ -213,9 +219,16 @@ def cancel(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT
 
 
 @app.command()
-def retry(job_id: str, url: UrlOption = None, data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
+def retry(
+    job_id: str,
+    max_cost: Annotated[
+        float | None, typer.Option(help="US dollars that it may cost from now on, all runs together.")
+    ] = None,
+    url: UrlOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+) -> None:
     """Go on with a failed job from the stage that failed."""
-    console.print(client(url, data_dir).retry(job_id)["message"])
+    console.print(client(url, data_dir).retry(job_id, max_cost)["message"])
 
 
 @app.command()

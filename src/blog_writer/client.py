@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,9 +18,10 @@ Json = dict[str, Any]
 class Client:
     """Calls one gateway. Every method raises GatewayUnreachable or RequestRefused."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        auth = _key_for(httpx.URL(self.url), api_key) if api_key else None
+        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, auth=auth)
 
     def close(self) -> None:
         self._http.close()
@@ -41,9 +42,10 @@ class Client:
         """Cancel a job that has not ended."""
         return self._json("POST", f"/jobs/{job_id}/cancel")
 
-    def retry(self, job_id: str) -> Json:
-        """Go on with a failed job."""
-        return self._json("POST", f"/jobs/{job_id}/retry")
+    def retry(self, job_id: str, max_cost_usd: float | None = None) -> Json:
+        """Go on with a failed job, perhaps with another limit of what it may cost."""
+        body = {} if max_cost_usd is None else {"json": {"max_cost_usd": max_cost_usd}}
+        return self._json("POST", f"/jobs/{job_id}/retry", **body)
 
     def deliveries(self, job_id: str) -> list[Json]:
         """Return a job's webhooks with every attempt at them."""
@@ -117,6 +119,17 @@ _RECONNECTS = 30
 """Broken streams in a row before the client gives up: about two minutes."""
 _LONGEST_WAIT = 5.0
 """Seconds between two tries, at most."""
+
+
+def _key_for(gateway: httpx.URL, api_key: str) -> Callable[[httpx.Request], httpx.Request]:
+    """Return what adds the key to requests to the gateway alone: files of an article may lie elsewhere."""
+
+    def add(request: httpx.Request) -> httpx.Request:
+        if (request.url.scheme, request.url.netloc) == (gateway.scheme, gateway.netloc):
+            request.headers["Authorization"] = f"Bearer {api_key}"
+        return request
+
+    return add
 
 
 def _refusal(response: httpx.Response) -> RequestRefused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from blog_writer.errors import CommandError
-from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption
-from blog_writer.settings import read_running
+from blog_writer.options import DEFAULT_DATA_DIR, DataDirOption, database_url
 
 if TYPE_CHECKING:
     from orchestrator.dead_letters import DeadLetters
@@ -27,20 +25,12 @@ console = Console()
 Number = Annotated[int, typer.Argument(help="As the list shows it.")]
 
 
-def _database_url(data_dir: Path) -> str:
-    running = read_running(data_dir)
-    url = os.environ.get("DATABASE_URL") or (running.database_url if running else "")
-    if not url:
-        raise CommandError(f"DATABASE_URL is not set, and no system runs from {data_dir}")
-    return url
-
-
 def _ask(data_dir: Path, question: Callable[[DeadLetters], Awaitable[T]]) -> T:
     from chassis.database import close, connect  # noqa: PLC0415  other commands need none of the services
     from orchestrator.dead_letters import DeadLetters  # noqa: PLC0415  as above
 
     async def ask() -> T:
-        pool = await connect(_database_url(data_dir), name="dead-letters", max_size=1)
+        pool = await connect(database_url(data_dir), name="dead-letters", max_size=1)
         try:
             return await question(DeadLetters(pool))
         finally:

@@ -59,10 +59,18 @@ class Running(msgspec.Struct, frozen=True):
 
 def webhook_secret(data_dir: Path) -> str:
     """Return the signing secret kept in the data folder, made on first use (32 random bytes, Standard Webhooks)."""
-    path = data_dir / "webhook-secret"
+    return _kept_secret(data_dir / "webhook-secret", "whsec_")
+
+
+def secret_key(data_dir: Path) -> str:
+    """Return the gateway's secret kept in the data folder, made on first use (32 random bytes)."""
+    return _kept_secret(data_dir / "secret-key", "")
+
+
+def _kept_secret(path: Path, prefix: str) -> str:
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text("whsec_" + b64encode(secrets.token_bytes(32)).decode())
+        path.write_text(prefix + b64encode(secrets.token_bytes(32)).decode())
     return path.read_text().strip()
 
 
@@ -73,6 +81,7 @@ def service_environment(
     defaults = {
         "BLOG_WRITER_ARTICLE_STORE": (data_dir / "articles").as_uri(),
         "BLOG_WRITER_WEBHOOK_SECRET": webhook_secret(data_dir),
+        "BLOG_WRITER_SECRET_KEY": secret_key(data_dir),
         "BLOG_WRITER_DB_PATH": str(settings.database_folder()),
         "BLOG_WRITER_PUBLIC_URL": running.url,
     }
@@ -86,7 +95,7 @@ def service_environment(
 
 
 OTHER_VARIABLES = frozenset(
-    ("BLOG_WRITER_URL", "BLOG_WRITER_CRASH_POINT", "BLOG_WRITER_CLOCK_OFFSET_SECONDS")
+    ("BLOG_WRITER_URL", "BLOG_WRITER_API_KEY", "BLOG_WRITER_CRASH_POINT", "BLOG_WRITER_CLOCK_OFFSET_SECONDS")
 )
 """Read by the command line and by fault tests, not by a service."""
 

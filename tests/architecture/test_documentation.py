@@ -27,6 +27,7 @@ from contracts.events import Event, JobEvent
 from contracts.jobs import ArticleRequest
 from contracts.stages import StageId
 from gateway import problems
+from gateway.access import Access, Door
 from gateway.app import create_app
 from gateway.feed import Feed
 from gateway.notifier import Notifier
@@ -103,7 +104,17 @@ def application() -> Litestar:
     settings = gateway.settings.Settings(database_url="", nats_url="", article_store="")
     nothing: Any = None
     clock = FrozenClock(datetime(2026, 1, 4, tzinfo=UTC))
-    return create_app(settings, nothing, nothing, Feed(), nothing, clock, lambda: "ok", Notifier())
+    return create_app(
+        settings,
+        nothing,
+        nothing,
+        Feed(),
+        nothing,
+        clock,
+        lambda: "ok",
+        Access(nothing, nothing, nothing, clock, Door()),
+        Notifier(),
+    )
 
 
 def routes() -> set[str]:
@@ -156,6 +167,8 @@ def strings(node: ast.AST, pattern: str = r"[a-z]+(_[a-z0-9]+)*") -> set[str]:
 def codes_of_the_api() -> set[str]:
     """Return every code a Refusal is made with; one that is a variable is any code-like string of its function."""
     codes = set(problems.CODES.values())
+    for call, _ in calls("services/gateway/src", {"unauthorised"}):
+        codes |= strings(call.args[0])
     for call, scope in calls("services/gateway/src", {"Refusal"}):
         status, code = call.args[0], call.args[1]
         if isinstance(code, ast.Constant):

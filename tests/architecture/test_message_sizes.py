@@ -31,6 +31,7 @@ from orchestrator.job import Job, StageRecord, StageStatus
 from orchestrator.messages import Material, event_message, stage_message
 from orchestrator.pipeline import MAX_ROUNDS, latest_version
 from orchestrator.step import Step, command
+from orchestrator.usage import Entry, Spending, spending
 
 NOW = datetime(2026, 1, 4, 10, 0, 0, 123456, tzinfo=UTC)
 JOB_ID = new_job_id()
@@ -66,6 +67,20 @@ def largest_earlier_articles() -> list[ArticleReference]:
     """More than fit, so that the orchestrator has to choose."""
     one = ArticleReference(slug="s" * 500, headline="h" * 5000, primary_keyword="k" * 200, job_id=JOB_ID)
     return [one] * (2 * EARLIER_ARTICLES_LIMIT // len(codec.encode(one)))
+
+
+def largest_spending() -> Spending:
+    call = {"kind": "search", "state": "open", "reserved_micros": 2**50, "cost_micros": None}
+    entries = [
+        Entry(
+            stage=stage, run=99, round=9, attempt=9, key=str(key), name="\N{GRINNING FACE}" * 400,
+            input_tokens=2**50, output_tokens=2**50, **call,
+        )
+        for stage in StageId
+        for key in range(50)
+        for _ in range(2)
+    ]  # fmt: skip
+    return spending(entries)
 
 
 def running_job() -> Job:
@@ -111,6 +126,7 @@ def largest_command(stage: StageId) -> Outgoing:
             (JOB_ID, other.value, MAX_ROUNDS): Inline(Raw(json_of(INLINE_LIMIT))) for other in reads(stage)
         },
         earlier={JOB_ID: largest_earlier_articles()},
+        spending={JOB_ID: largest_spending()},
     )
     step = Step(msgspec.structs.replace(job, pipeline_version=latest_version()), NOW)
     return stage_message(job, command(step, stage, job.stages[stage], repeated=True), material, "r" * 40)
@@ -129,7 +145,7 @@ def test_the_gate_reads_ten_outputs_as_the_decision_says() -> None:
 
 
 def test_every_field_of_an_input_has_a_bound() -> None:
-    bounded = {"request", "rounds", "earlier_articles", *(stage.field for stage in StageId)}
+    bounded = {"request", "rounds", "earlier_articles", "usage", *(stage.field for stage in StageId)}
     fields = {name for contract in STAGES.values() for name in contract.input.__struct_fields__}
     assert fields <= bounded
 

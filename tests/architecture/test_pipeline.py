@@ -55,7 +55,7 @@ def test_a_stage_reads_what_exists(stage: StageId) -> None:
     """Every field of an input is the request, a report of the orchestrator's, or a stage's output by its name; one that
     was added later may be missing in commands from before."""
     rest = set(STAGES[stage].input.__struct_fields__) - {other.field for other in reads(stage)}
-    assert rest <= {"request", "rounds", "earlier_articles"}
+    assert rest <= {"request", "rounds", "earlier_articles", "usage"}
     hints = get_type_hints(STAGES[stage].input)
     for other in reads(stage):
         assert STAGES[other].output in {hints[other.field], *get_args(hints[other.field])}

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from blog_writer.fake_model import FakeModel, Fault, serve_fake_model
+from blog_writer.fake_model.exchange import THOUGHT_TOKENS
 from stage_workers.adapters.gemini import Gemini
 from stage_workers.adapters.openai_compatible import OpenAICompatible
 from stage_workers.chat import Conversation, ModelTurn, Reply, Tool, ToolResult, ToolTurn, UserTurn
@@ -107,7 +108,7 @@ async def test_an_answer_of_the_asked_form_comes_with_its_tokens(model: Any) -> 
     assert reply.calls == ()
     assert reply.finish == "stop"
     assert reply.usage.input_tokens > 100
-    assert reply.usage.output_tokens > 10
+    assert reply.usage.output_tokens == 1 + len(reply.text) // 4 + THOUGHT_TOKENS
     assert reply.model == "fake-writer"
 
 

@@ -166,6 +166,12 @@ def own_system(tmp_path: Path) -> Iterator[System]:
         own.stop()
 
 
+@pytest.fixture
+def wait() -> Callable[..., Any]:
+    """Waits for a condition."""
+    return wait_until
+
+
 @pytest.fixture(scope="module")
 def new_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., System]]:
     """Starts systems with settings of their own, which last as long as the test's file."""

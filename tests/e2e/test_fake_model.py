@@ -100,6 +100,13 @@ async def test_after_a_kill_in_the_seventeenth_search_no_other_search_is_repeate
         repeated = {query: count for query, count in times.items() if count > 1}
         assert repeated == {web.search.queries[16]: 2}
 
+        used = finished["result"]["usage"]
+        assert used["searches"] == len(web.search.queries)
+        assert used["cost_usd"] is None, "no price is set"
+        [duplicate] = used["duplicate_spend"]
+        assert (duplicate["stage"], duplicate["kind"], duplicate["times"]) == ("research", "search", 1)
+        assert duplicate["key"] == web.search.queries[16]
+
 
 def await_searches(web: FakeWeb, count: int) -> None:
     end = time.monotonic() + 60

@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+THOUGHT_TOKENS = 30
+"""That each answer takes without saying them; they are charged for, and only the total tells of them."""
+
 
 class Call(NamedTuple):
     """A tool that the model asks for."""

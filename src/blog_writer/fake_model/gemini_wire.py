@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from blog_writer.fake_model.exchange import Answered, Asked, Call, Refused
+from blog_writer.fake_model.exchange import THOUGHT_TOKENS, Answered, Asked, Call, Refused
 
 _SCHEMA_FIELDS = frozenset(
     (
@@ -90,6 +90,7 @@ def written(answer: Answered, asked: Asked, model: str) -> dict[str, Any]:
     content = {"role": "model", "parts": [*text, *calls]} if text or calls else {"role": "model"}
     candidate = {"content": content, "finishReason": "MAX_TOKENS" if answer.cut else "STOP", "index": 0}
     used = {"promptTokenCount": asked.characters // 4, "candidatesTokenCount": 1 + len(answer.text) // 4}
+    used["totalTokenCount"] = sum(used.values()) + THOUGHT_TOKENS
     return {"candidates": [candidate], "usageMetadata": used, "modelVersion": model}
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from blog_writer.fake_model.exchange import Answered, Asked, Call, Refused
+from blog_writer.fake_model.exchange import THOUGHT_TOKENS, Answered, Asked, Call, Refused
 
 
 def key_of(headers: Mapping[str, str]) -> str:
@@ -48,6 +48,7 @@ def written(answer: Answered, asked: Asked, model: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": answer.text or None} | ({"tool_calls": calls} if calls else {})
     finish = "tool_calls" if calls else "length" if answer.cut else "stop"
     used = {"prompt_tokens": asked.characters // 4, "completion_tokens": 1 + len(answer.text) // 4}
+    used["total_tokens"] = sum(used.values()) + THOUGHT_TOKENS
     choice = {"index": 0, "message": message, "finish_reason": finish}
     return {
         "id": "chatcmpl-1",

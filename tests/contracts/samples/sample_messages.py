@@ -16,6 +16,7 @@ from sample_parts import (
     OUTPUTS,
     REQUEST,
     RESULT,
+    USAGE,
 )
 
 from contracts import codec, events, streams, subjects, views, webhooks
@@ -23,6 +24,7 @@ from contracts.commands import CancelJob, JobCancelled, JobCommand, RetryJob, Ru
 from contracts.dead_letters import DeadLetter, DeadLetterCode
 from contracts.payloads import Inline, Payload, Stored
 from contracts.results import StageDone, StageFail, StageResult, StageRetry, Summary, Verdict
+from contracts.spending import Allowance, PaidCall
 from contracts.stages import STAGES, StageId
 from contracts.webhooks import ThinWebhookPayload, WebhookPayload
 from gateway import presenters, schemas
@@ -55,7 +57,7 @@ def _commands() -> Iterator[Sample]:
     for name, command in {
         "submit": SubmitJob(**about, request=REQUEST, submitted_at=AT),
         "cancel": CancelJob(**about, requested_at=AT, reason="no longer needed"),
-        "retry": RetryJob(**about, requested_at=AT, run=2),
+        "retry": RetryJob(**about, requested_at=AT, run=2, max_cost_usd=4.0),
     }.items():
         yield Sample(f"command_{name}", command, JobCommand, subjects.command(command))
 
@@ -75,6 +77,7 @@ def _run_stage() -> Sample:
         deadline_at=AT + timedelta(minutes=30),
         pipeline_version=1,
         inputs={**inputs, "research": LARGE},
+        allowance=Allowance(max_micros=2_500_000, settled_micros=125_000, open_micros=5_000),
     )
     return Sample("run_stage", command, RunStage, subjects.stage(StageId.DRAFT, JOB_ID))
 
@@ -106,6 +109,28 @@ def _results() -> Iterator[Sample]:
     retry = StageRetry(reason="the site asks for a pause", code="company_site_http_503", after_seconds=30)
     yield _result("retry", StageId.COMPANY, retry)
     yield _result("fail", StageId.RESEARCH, StageFail(code="no_sources", reason="no page said anything"))
+
+
+def _paid_call() -> Sample:
+    call = PaidCall(
+        call_id="a1d0c6e83f0b4c7e9d5a2f6b8e1c4a90",
+        job_id=JOB_ID,
+        stage=StageId.RESEARCH,
+        run=1,
+        round=2,
+        attempt=1,
+        kind="model",
+        key="9f86d081884c7d659a2feaa0c55ad015",
+        name="SelectQuotes 9f86d081",
+        provider="gemini/gemini-2.5-flash",
+        state="done",
+        at=END,
+        reserved_micros=48_000,
+        cost_micros=7_125,
+        input_tokens=4_100,
+        output_tokens=305,
+    )
+    return Sample("stage_paid_call", call, PaidCall, subjects.result(JOB_ID, StageId.RESEARCH))
 
 
 EVENT: dict[str, Any] = {"job_id": JOB_ID, "at": END, "tenant": "default", "batch_id": "spring"}
@@ -224,6 +249,8 @@ JOB_ROW = views.JobRow(
     error_stage="stage_02",
     eta_at=END,
     last_seq=9,
+    max_cost_usd=2.5,
+    usage=codec.encode(USAGE).decode(),
 )
 ROWS = (
     JOB_ROW,
@@ -346,6 +373,7 @@ BUS = (
     Sample("job_cancelled", JobCancelled(job_id=JOB_ID), JobCancelled, subjects.cancelled(JOB_ID)),
     Sample("dead_letter", LETTER, DeadLetter, subjects.dead_letter(LETTER)),
     *_results(),
+    _paid_call(),
     *_events(),
 )
 """What has a subject."""

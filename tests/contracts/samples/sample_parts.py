@@ -49,6 +49,7 @@ from contracts.stages import (
     StageId,
     TableOfContentsOutput,
 )
+from contracts.usage import DuplicateSpend, StageUsage, Usage
 
 JOB_ID = JobId("550e8400-e29b-41d4-a716-446655440000")
 AT = datetime(2026, 1, 4, 10, 0, tzinfo=UTC)
@@ -64,6 +65,7 @@ REQUEST = ArticleRequest(
     webhook_payload="thin",
     priority=1,
     max_duration_minutes=45,
+    max_cost_usd=2.5,
     batch_id="spring",
     company_name="Example Heating",
     company_data={"founded": 1998, "offers": ["heat pumps", "service"]},
@@ -240,6 +242,25 @@ REVIEW = ReviewOutput(
     fingerprint="00af" * 2,
     notes=("no earlier article is near",),
 )
+USAGE = Usage(
+    calls=2,
+    input_tokens=41_200,
+    output_tokens=3_050,
+    searches=2,
+    images=1,
+    pages=14,
+    cost_usd=0.125,
+    unsettled=1,
+    unsettled_usd=0.005,
+    duplicate_spend=(
+        DuplicateSpend(stage="research", kind="search", key="heat pump prices", times=1, cost_usd=0.005),
+    ),
+    stages={
+        "research": StageUsage(
+            calls=2, input_tokens=41_200, output_tokens=3_050, searches=2, images=1, cost_usd=0.125
+        )
+    },
+)
 RESULT = ArticleResult(
     success=True,
     job_id=JOB_ID,
@@ -286,6 +307,7 @@ RESULT = ArticleResult(
     is_potential_duplicate=True,
     index=False,
     client_info=REQUEST.client_info,
+    usage=USAGE,
     notes=("one claim was dropped",),
 )
 
@@ -315,6 +337,7 @@ GIVEN: dict[str, Any] = {
     "request": REQUEST,
     "rounds": (REPORT,),
     "earlier_articles": (EARLIER,),
+    "usage": USAGE,
     **{stage.field: output for stage, output in OUTPUTS.items()},
 }
 """What an input's fields are filled with, by name."""

@@ -68,7 +68,9 @@ async def test_a_prefix_is_deleted_whole_and_alone(store: ObjectStore) -> None:
     assert [await store.get(key) for key in ("one-more/c", "two/d")] == [b"x", b"x"]
 
 
-@pytest.mark.parametrize("key", ["", "/etc/passwd", "a/../../b", "a//b", ".", "a\\b", "a\0b"])
+@pytest.mark.parametrize(
+    "key", ["", "/etc/passwd", "a/../../b", "a//b", ".", "a\\b", "a\0b", "a\x0bb", "a\ud800"]
+)
 async def test_a_key_that_could_leave_the_store_is_refused(store: ObjectStore, key: str) -> None:
     with pytest.raises(InvalidKey):
         await store.put(key, b"x", "text/plain")

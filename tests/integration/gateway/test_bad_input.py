@@ -31,6 +31,8 @@ BODIES = [
     ({**GOOD, "country": "Germany"}, 422, "invalid_field", "country"),
     ({**GOOD, "language": "e"}, 422, "invalid_field", "language"),
     ({**GOOD, "word_count": 5}, 422, "invalid_field", "word_count"),
+    ({**GOOD, "max_cost_usd": 0}, 422, "invalid_field", "max_cost_usd"),
+    ({**GOOD, "max_cost_usd": "much"}, 422, "invalid_field", "max_cost_usd"),
 ]
 
 

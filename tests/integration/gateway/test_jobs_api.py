@@ -265,6 +265,43 @@ async def test_a_failed_job_shows_why_and_can_be_retried(door: Any) -> None:
         assert codec.decode_command((await commands.next_msg(5)).data).run == 1, "the run that failed"
 
 
+async def test_a_job_has_the_limit_of_its_request_or_the_default_and_a_retry_may_change_it(door: Any) -> None:
+    async with door.gateway(max_cost_usd=1.5), door.orchestrator(), Workers(door) as workers:
+        workers.fail_at = StageId.DRAFT
+        own = await door.submit(max_cost_usd=0.25)
+        job_id = await door.submit()
+        assert (await door.until(own, "failed"))["max_cost_usd"] == 0.25
+        assert (await door.until(job_id, "failed"))["max_cost_usd"] == 1.5
+        for body, code, field in (
+            ({"max_cost_usd": -1}, "invalid_field", "max_cost_usd"),
+            ({"max_cost": 2}, "unknown_field", "max_cost"),
+            ([], "invalid_json", None),
+        ):
+            refused = await door.http.post(f"/jobs/{job_id}/retry", json=body)
+            assert (refused.json()["code"], refused.json().get("field")) == (code, field), refused.text
+        commands = await workers.client.subscribe("blog.cmd.retry.*")
+        for number, body in ((own, {}), (job_id, {"max_cost_usd": 2.5})):
+            assert (await door.http.post(f"/jobs/{number}/retry", json=body)).status_code == 202
+        limits = [codec.decode_command((await commands.next_msg(30)).data).max_cost_usd for _ in range(2)]
+        assert limits == [None, 2.5]
+        await door.until(job_id, "running", "failed")
+        async with asyncio.timeout(30):
+            while (await door.http.get(f"/jobs/{job_id}/status")).json()["max_cost_usd"] != 2.5:
+                await asyncio.sleep(0.02)
+
+
+async def test_the_status_tells_what_a_job_used_and_leaves_it_out_where_nothing_was_paid(door: Any) -> None:
+    async with door.gateway(), door.orchestrator(), Workers(door):
+        job_id = await door.submit()
+        assert "usage" not in await door.until(job_id, "completed")
+        used = {"searches": 3, "cost_usd": 0.5, "stages": {"research": {"searches": 3}}}
+        await door.pool.execute(
+            "INSERT INTO jobs.spending (job_id, usage) VALUES ($1, $2)", job_id, json.dumps(used)
+        )
+        usage = (await door.http.get(f"/jobs/{job_id}/status")).json()["usage"]
+        assert (usage["searches"], usage["cost_usd"], usage["duplicate_spend"]) == (3, 0.5, [])
+
+
 async def test_write_waits_for_the_article(door: Any) -> None:
     async with door.gateway(), door.orchestrator(), Workers(door):
         answer = await door.http.post(

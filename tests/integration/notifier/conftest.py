@@ -52,6 +52,7 @@ class Sink:
         self.answers: list[str] = []
         """Status lines with headers, used up one by one; then it is 204. ``hang`` never answers."""
         self.always = "204 No Content"
+        self.secret = SECRET
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
         self.port = 0
@@ -92,7 +93,7 @@ class Sink:
             }
             body = await reader.readexactly(int(headers["content-length"]))
             assert lines[0].startswith("POST /hook")
-            Webhook(SECRET).verify(body, headers)
+            Webhook(self.secret).verify(body, headers)
             self.received.append((headers, body))
             answer = self.answers.pop(0) if self.answers else self.always
             if answer == "hang":

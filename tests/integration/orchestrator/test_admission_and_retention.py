@@ -188,6 +188,18 @@ async def test_no_slot_is_given_when_all_are_held_or_nobody_waits(
     assert len((await store.admit(4)).jobs) == 1
 
 
+async def test_a_tenant_at_its_own_limit_leaves_the_other_slots_to_others(
+    open_store: OpenStore, submission: Any
+) -> None:
+    store = await open_store()
+    await store.advance([submission(tenant="big", priority=1) for _ in range(6)])
+    await store.advance([submission(tenant="small", priority=3) for _ in range(2)])
+    admitted = (await store.admit(5, 2)).jobs.values()
+    assert sorted(job.tenant for job in admitted) == ["big", "big", "small", "small"]
+    assert (await store.admit(5, 2)).jobs == {}, "a slot is free, and nobody may have it"
+    assert [job.tenant for one in await store.admit_singly(5, 3) for job in one.jobs.values()] == ["big"]
+
+
 async def test_only_jobs_that_ended_long_ago_are_deleted_with_all_they_produced(
     open_store: OpenStore, submission: Any, outcome: Any
 ) -> None:

@@ -49,7 +49,9 @@ async def test_inputs_hold_the_outputs_of_earlier_stages(bench: Any) -> None:
     assert {"earlier_articles", "research"} <= set(review.inputs)
 
 
-async def test_earlier_articles_come_with_what_their_texts_are_compared_by(bench: Any, outcome: Any) -> None:
+async def test_earlier_articles_come_from_the_same_tenant_with_what_texts_are_compared_by(
+    bench: Any, outcome: Any
+) -> None:
     async def script(command: RunStage) -> Any:
         if command.stage is StageId.PUBLISH:
             summary = Summary(headline="Chains", slug="chains", word_count=9, aeo_score=80)
@@ -61,12 +63,15 @@ async def test_earlier_articles_come_with_what_their_texts_are_compared_by(bench
         await bench.until(first, "completed")
         second = await bench.submit()
         await bench.until(second, "completed")
+        stranger = await bench.submit("other")
+        await bench.until(stranger, "completed")
     reviews = {
         command.job_id: command.inputs["earlier_articles"]
         for command in bench.commands
         if command.stage is StageId.REVIEW
     }
     assert msgspec.json.decode(bytes(reviews[first].value)) == []
+    assert msgspec.json.decode(bytes(reviews[stranger].value)) == []
     (known,) = msgspec.json.decode(bytes(reviews[second].value))
     assert (known["job_id"], known["slug"], known["fingerprint"]) == (first, "chains", "00af")
 

@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from notifier.errors import InvalidMessageId, InvalidSecret
-from notifier.signing import headers, key_of, sign
+from notifier.signing import headers, key_of, secret_of, sign, tenant_keys
 
 KEYS = st.binary(min_size=24, max_size=64)
-
-
-def secret_of(key: bytes) -> str:
-    return "whsec_" + base64.b64encode(key).decode()
 
 
 def test_the_specifications_example_gives_the_specifications_signature() -> None:
@@ -92,3 +88,17 @@ def test_a_wrong_secret_is_refused_without_being_repeated(secret: str) -> None:
     with pytest.raises(InvalidSecret) as caught:
         key_of(secret)
     assert len(secret) < 7 or secret not in str(caught.value)
+
+
+@given(key=KEYS)
+def test_a_secret_is_read_back(key: bytes) -> None:
+    assert key_of(secret_of(key)) == key
+
+
+@given(keys=st.lists(KEYS, min_size=1, max_size=3, unique=True))
+def test_each_tenant_has_keys_of_its_own_that_tell_nothing_of_others(keys: list[bytes]) -> None:
+    sets = [set(tenant_keys(keys, tenant)) for tenant in ("default", "shop", "shop2", "Shop")]
+    assert sets[0] == set(keys), "who has no tenants signs as before"
+    assert len(set.union(*sets)) == 4 * len(keys)
+    assert tenant_keys(keys, "shop") == tenant_keys(keys, "shop")
+    assert all(key_of(secret_of(key)) for one in sets for key in one), "receivers' libraries take them"

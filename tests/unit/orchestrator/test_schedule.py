@@ -88,6 +88,44 @@ def test_within_a_priority_a_slot_goes_to_the_tenant_with_the_fewest_and_to_its_
         del rest[job_id]
 
 
+@given(drafts, running, slots, st.integers(1, 4))
+def test_no_tenant_goes_over_its_own_limit_and_no_slot_stays_free_that_it_could_have(
+    drafts: list[tuple[str, int, float]], running: dict[str, int], free: int, limit: int
+) -> None:
+    jobs = waiting(drafts)
+    picked = pick(jobs.values(), running, free, NOW, per_tenant=limit)
+    given_to = Counter(jobs[job_id].tenant for job_id in picked)
+    wanted = Counter(job.tenant for job in jobs.values())
+    room = {tenant: max(0, limit - running.get(tenant, 0)) for tenant in wanted}
+    assert all(given_to[tenant] <= room[tenant] for tenant in wanted)
+    assert len(picked) == min(max(0, free), sum(min(wanted[tenant], room[tenant]) for tenant in wanted))
+
+
+@given(drafts, running, slots, st.integers(1, 4))
+def test_a_tenant_s_own_limit_takes_nothing_from_the_others(
+    drafts: list[tuple[str, int, float]], running: dict[str, int], free: int, limit: int
+) -> None:
+    """Whoever would have got a slot without limits gets one with them, unless its own tenant is at its limit."""
+    jobs = waiting(drafts)
+    limited = pick(jobs.values(), running, free, NOW, per_tenant=limit)
+    held = Counter(running) + Counter(jobs[job_id].tenant for job_id in limited)
+    for job_id in pick(jobs.values(), running, free, NOW):
+        assert job_id in limited or held[jobs[job_id].tenant] >= limit or len(limited) >= free
+
+
+@given(drafts, running, st.integers(1, 6), st.integers(1, 4))
+def test_the_oldest_few_of_a_lane_are_all_that_can_be_picked_under_a_limit_too(
+    drafts: list[tuple[str, int, float]], running: dict[str, int], free: int, limit: int
+) -> None:
+    jobs = waiting(drafts)
+    lanes: dict[tuple[str, int], list[Candidate]] = {}
+    for job in sorted(jobs.values(), key=lambda job: (job.queued_at, job.job_id)):
+        lanes.setdefault((job.tenant, job.priority), []).append(job)
+    oldest = [job for lane in lanes.values() for job in lane[:free]]
+    everyone = pick(jobs.values(), running, free, NOW, per_tenant=limit)
+    assert pick(oldest, running, free, NOW, per_tenant=limit) == everyone
+
+
 @given(st.integers(1, 3), st.integers(1, 3), ages, st.floats(0, AGEING_SECONDS), tenants, tenants, running)
 def test_waiting_beats_any_priority_in_the_end(
     priority: int, better: int, age: float, more: float, tenant: str, other: str, running: dict[str, int]

@@ -24,7 +24,7 @@ class CrashPoint(Enum):
     AFTER_PUBLISH_BEFORE_MARK = "after_publish_before_mark"
     """The stream has the messages, and the outbox still lists them."""
     AFTER_PAID_CALL_BEFORE_CHECKPOINT = "after_paid_call_before_checkpoint"
-    """The call has cost its money, and nothing says so."""
+    """The call has cost its money, and what it brought is kept nowhere."""
     AFTER_COMMIT_BEFORE_ACK = "after_commit_before_ack"
     """The rows have changed, and the broker will deliver the cause again."""
     AFTER_POST_BEFORE_RECORD = "after_post_before_record"

@@ -88,6 +88,6 @@ def _answering(key: str) -> Iterator[None]:
 
 def _checked(key: str) -> str:
     parts = key.split("/")
-    if not key or any(part in {"", ".", ".."} for part in parts) or "\\" in key or "\0" in key:
-        raise InvalidKey(f"{key!r} is no key: relative, without empty parts, '.' or '..'")
+    if not key or any(part in {"", ".", ".."} for part in parts) or "\\" in key or not key.isprintable():
+        raise InvalidKey(f"{key!r} is no key: relative and printable, without empty parts, '.' or '..'")
     return key

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from contracts.usage import Usage
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the article's parts: immutable, and unknown fields are skipped."""
@@ -290,5 +292,7 @@ class ArticleResult(Part, frozen=True, kw_only=True, omit_defaults=False):
     is_potential_duplicate: bool = False
     index: bool = True
     client_info: dict[str, Any] | None = None
+    usage: Usage | None = None
+    """What the article cost; the status has it too, and before the end."""
     notes: tuple[str, ...] = ()
     """What a reader of the result should know: pages that were unreachable, claims that were dropped."""

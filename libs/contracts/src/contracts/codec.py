@@ -9,11 +9,14 @@ import msgspec
 
 from contracts.commands import JobCommand
 from contracts.events import Event
+from contracts.results import StageResult
+from contracts.spending import PaidCall
 
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
 _job_command: msgspec.json.Decoder[JobCommand] = msgspec.json.Decoder(JobCommand)
+_report: msgspec.json.Decoder[StageResult | PaidCall] = msgspec.json.Decoder(StageResult | PaidCall)
 _event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
@@ -30,6 +33,11 @@ def decode(data: bytes | str, kind: type[T]) -> T:
 def decode_command(data: bytes) -> JobCommand:
     """Return a job command by its tag; raise as :func:`decode` does."""
     return _read(lambda: _job_command.decode(data))
+
+
+def decode_report(data: bytes) -> StageResult | PaidCall:
+    """Return what a worker reports by its tag; raise as :func:`decode` does."""
+    return _read(lambda: _report.decode(data))
 
 
 def decode_event(data: bytes | str) -> Event:

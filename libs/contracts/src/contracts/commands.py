@@ -7,8 +7,9 @@ from datetime import datetime
 import msgspec
 
 from contracts.ids import SentJobId
-from contracts.jobs import ArticleRequest
+from contracts.jobs import ArticleRequest, MaxCost
 from contracts.payloads import Payload
+from contracts.spending import Allowance
 from contracts.stages import StageId
 
 
@@ -38,6 +39,8 @@ class RetryJob(msgspec.Struct, frozen=True, kw_only=True, tag="retry"):
     requested_at: datetime
     run: int | None = None
     """The run that failed, so that a second copy of the command does not restart a later one; None for any."""
+    max_cost_usd: MaxCost | None = None
+    """What the job may cost from now on, all runs together; None leaves it as it was."""
 
 
 JobCommand = SubmitJob | CancelJob | RetryJob
@@ -60,6 +63,8 @@ class RunStage(msgspec.Struct, frozen=True, kw_only=True, tag="run_stage"):
     pipeline_version: int
     inputs: dict[str, Payload]
     """By the field names of the stage's input type."""
+    allowance: Allowance | None = None
+    """None in commands of orchestrators that keep no ledger: then paid calls are not told."""
 
 
 class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job_cancelled"):

@@ -14,6 +14,8 @@ Url = Annotated[str, Meta(max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^
 Slug = Annotated[str, Meta(min_length=1, max_length=200)]
 Prompt = Annotated[str, Meta(max_length=4000)]
 ShortText = Annotated[str, Meta(max_length=200)]
+MaxCost = Annotated[float, Meta(gt=0, le=100_000)]
+"""In US dollars."""
 
 
 class JobState(enum.StrEnum):
@@ -96,6 +98,9 @@ class ArticleRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """1 high, 2 normal, 3 low."""
     max_duration_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
     """From the start of the job; past it the job fails with ``deadline_exceeded``."""
+    max_cost_usd: MaxCost | None = None
+    """What model, searches and images may cost in all; a call that could exceed it is not made, and the job fails with
+    ``budget_exceeded``."""
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """A name of the client's that groups jobs."""
     company_name: ShortText | None = None

@@ -1,7 +1,7 @@
 """The thirteen stages: one typed input and one typed output each.
 
-An input's field names say what the stage reads: ``request``, ``rounds``, ``earlier_articles``, or the name of an
-earlier stage, whose output it then is. The orchestrator fills them by name, so nothing else describes the wiring.
+An input's field names say what the stage reads: ``request``, ``rounds``, ``earlier_articles``, ``usage``, or the name of
+an earlier stage, whose output it then is. The orchestrator fills them by name, so nothing else describes the wiring.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from contracts.articles import (
     TocEntry,
 )
 from contracts.jobs import ArticleRequest
+from contracts.usage import Usage
 
 
 class StageId(enum.StrEnum):
@@ -266,6 +267,7 @@ class PublishInput(Part, frozen=True, kw_only=True):
     quality: QualityOutput
     review: ReviewOutput
     rounds: tuple[RoundReport, ...] = ()
+    usage: Usage | None = None
 
 
 class StageContract(msgspec.Struct, frozen=True):

@@ -57,7 +57,7 @@ def job_stages(job_id: JobId) -> str:
 
 
 def result(job_id: JobId, stage_id: StageId) -> str:
-    """``blog.result.<job_id>.<stage_id>``."""
+    """``blog.result.<job_id>.<stage_id>``: an attempt's result, and its paid calls before."""
     return f"blog.result.{_token(job_id)}.{stage_id}"
 
 

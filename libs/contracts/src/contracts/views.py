@@ -50,6 +50,9 @@ class JobRow(View, frozen=True, kw_only=True):
     eta_at: datetime | None
     """When it should end, from recorded stage durations; null unless running."""
     last_seq: int
+    max_cost_usd: float | None = None
+    usage: str | None = None
+    """JSON of :class:`contracts.usage.Usage`; null when nothing was paid for."""
 
 
 class ResultRow(View, frozen=True, kw_only=True):

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 
 from chassis.clock import Clock
 from chassis.egress import networks
 from chassis.objects import ObjectStore
-from contracts.ids import DEFAULT_TENANT
 from contracts.payloads import REQUEST_LIMIT
-from gateway import batches, deliveries, events, jobs, operations, submissions
+from gateway import batches, browsing, deliveries, events, jobs, operations, submissions
+from gateway.access import PUBLIC, Access, tenant_of
 from gateway.callbacks import CallbackRules
 from gateway.feed import Feed
+from gateway.headers import add_headers
 from gateway.notifier import Notifier
+from gateway.openapi import COMPONENTS, KEY, complete
 from gateway.operations import BrokerState
 from gateway.problems import handle
 from gateway.settings import Settings
@@ -39,6 +42,7 @@ ROUTES = (
     jobs.retry_job,
     jobs.get_article,
     jobs.get_file,
+    browsing.make_token,
     events.get_events,
     deliveries.get_deliveries,
     deliveries.replay_deliveries,
@@ -58,6 +62,7 @@ def create_app(
     objects: ObjectStore,
     clock: Clock,
     broker_state: BrokerState,
+    access: Access,
     notifier: Notifier,
 ) -> Litestar:
     """Return the application with its dependencies. Raises SettingsError."""
@@ -66,19 +71,25 @@ def create_app(
         "settings": settings,
         "store": store,
         "sender": sender,
-        "intake": Intake(store, sender, clock, callbacks),
+        "intake": Intake(store, sender, clock, callbacks, settings.max_cost_usd),
         "callbacks": callbacks,
         "notifier": notifier,
         "waiting": Waiting(store, feed, clock),
         "objects": objects,
         "clock": clock,
-        "tenant": DEFAULT_TENANT,
         "broker_state": broker_state,
+        "access": access,
     }
     metrics = PrometheusConfig(app_name="blog_writer", prefix="blog_http", group_path=True)
-    return Litestar(
-        route_handlers=[*ROUTES, PrometheusController],
-        dependencies={name: Provide(_giver(value), sync_to_thread=False) for name, value in provided.items()},
+    app = Litestar(
+        route_handlers=[*ROUTES, operations.Metrics],
+        guards=[access.guard],
+        before_send=[add_headers],
+        cors_config=cors(settings.cors_origins),
+        dependencies={
+            "tenant": Provide(tenant_of, sync_to_thread=False),
+            **{name: Provide(_giver(value), sync_to_thread=False) for name, value in provided.items()},
+        },
         exception_handlers={Exception: handle},
         middleware=[metrics.middleware],
         request_max_body_size=REQUEST_LIMIT,
@@ -88,9 +99,22 @@ def create_app(
             version="1",
             description="Writes blog articles as durable, fire-and-forget jobs.",
             render_plugins=[ScalarRenderPlugin()],
+            components=COMPONENTS,
+            security=[{KEY: []}],
+            openapi_router=Router("/schema", route_handlers=[], opt=PUBLIC, include_in_schema=False),
         ),
         logging_config=None,
     )
+    complete(app.openapi_schema)
+    return app
+
+
+def cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    """Return what lets pages of other origins in, None for none. They bring keys or tokens themselves: no cookies."""
+    if not origins:
+        return None
+    headers = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"]
+    return CORSConfig(allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=headers)
 
 
 def _giver(value: Any) -> Any:

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from gateway.access import OF_A_JOB
 from gateway.errors import Refusal
 from gateway.jobs import checked_id
 from gateway.schemas import EventPage
@@ -22,7 +23,7 @@ EVENT_STREAM = "text/event-stream"
 LARGEST_SEQ = 2**31 - 1
 
 
-@get("/jobs/{job_id:str}/events", tags=["jobs"], summary="Events of a job")
+@get("/jobs/{job_id:str}/events", opt=OF_A_JOB, tags=["jobs"], summary="Events of a job")
 async def get_events(
     job_id: FromPath[str],
     store: NamedDependency[Store],

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.openapi import ResponseSpec
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from chassis import logs
 from chassis.clock import Clock
@@ -17,9 +18,19 @@ from chassis.objects import ObjectStore
 from contracts.commands import CancelJob, RetryJob
 from contracts.ids import JobId, parse_job_id
 from contracts.jobs import TERMINAL_STATES
+from gateway.access import OF_A_JOB
 from gateway.errors import Refusal
+from gateway.headers import DOCUMENT
 from gateway.presenters import job_page, statistics
-from gateway.schemas import Acknowledged, Errors, FailedJob, JobPage, JobStatus, Statistics
+from gateway.schemas import (
+    Acknowledged,
+    Errors,
+    FailedJob,
+    JobPage,
+    JobStatus,
+    RetryRequest,
+    Statistics,
+)
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.submissions import Sender
@@ -66,7 +77,7 @@ async def list_jobs(
     return job_page(rows, counts, status, limit, offset)
 
 
-@get("/jobs/{job_id:str}/status", tags=["jobs"], summary="Status of a job")
+@get("/jobs/{job_id:str}/status", opt=OF_A_JOB, tags=["jobs"], summary="Status of a job")
 async def get_status(
     job_id: FromPath[str], waiting: NamedDependency[Waiting], tenant: NamedDependency[str]
 ) -> JobStatus:
@@ -74,7 +85,13 @@ async def get_status(
     return await waiting.status(tenant, checked_id(job_id))
 
 
-@post("/jobs/{job_id:str}/cancel", status_code=200, tags=["jobs"], summary="Cancel a job")
+@post(
+    "/jobs/{job_id:str}/cancel",
+    status_code=200,
+    responses={202: ResponseSpec(Acknowledged, description="It is done as soon as the command arrives")},
+    tags=["jobs"],
+    summary="Cancel a job",
+)
 async def cancel_job(
     job_id: FromPath[str],
     waiting: NamedDependency[Waiting],
@@ -113,8 +130,12 @@ async def retry_job(
     tenant: NamedDependency[str],
     sender: NamedDependency[Sender],
     clock: NamedDependency[Clock],
+    data: JSONBody[RetryRequest | None] = None,
 ) -> Acknowledged:
-    """Go on with a failed job from the stage that failed; what is done is not done again."""
+    """Go on with a failed job from the stage that failed; what is done is not done again, nor paid for again.
+
+    With ``max_cost_usd`` in the body, which may be left out, that is its limit from now on.
+    """
     number = checked_id(job_id)
     job = await waiting.job(tenant, number)
     if job.state != "failed":
@@ -124,7 +145,10 @@ async def retry_job(
         raise Refusal(
             409, "submission_refused", "the job never began; submit it anew", status_of_job=job.state
         )
-    command = RetryJob(job_id=number, tenant=tenant, requested_at=clock.now(), run=job.run)
+    limit = None if data is None else data.max_cost_usd
+    command = RetryJob(
+        job_id=number, tenant=tenant, requested_at=clock.now(), run=job.run, max_cost_usd=limit
+    )
     await sender.command(command, job.run)
     return Acknowledged(success=True, job_id=number, message="Job goes on from the stage that failed")
 
@@ -165,7 +189,13 @@ async def get_errors(
 _ARTICLE_FIELDS = {"text/html": "html_content", "text/markdown": "markdown_content"}
 
 
-@get("/jobs/{job_id:str}/article", tags=["jobs"], summary="The article", media_type=MediaType.HTML)
+@get(
+    "/jobs/{job_id:str}/article",
+    opt=OF_A_JOB,
+    tags=["jobs"],
+    summary="The article",
+    media_type=MediaType.HTML,
+)
 async def get_article(
     job_id: FromPath[str],
     store: NamedDependency[Store],
@@ -183,11 +213,13 @@ async def get_article(
     kind = request.accept.best_match([*_ARTICLE_FIELDS, "application/json"], default="text/html")
     if kind == "application/json":
         return Response(result, media_type="application/json")
-    return Response(msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]], media_type=str(kind))
+    text = msgspec.json.decode(result)[_ARTICLE_FIELDS[str(kind)]]
+    return Response(text, media_type=str(kind), headers=DOCUMENT)
 
 
 @get(
     "/jobs/{job_id:str}/files/{name:str}",
+    opt=OF_A_JOB,
     tags=["jobs"],
     summary="A stored file",
     media_type="application/octet-stream",
@@ -208,9 +240,5 @@ async def get_file(
     except StoreUnavailable as error:
         log.warning("file_not_read", job_id=job.job_id, file=name, reason=str(error))
         raise Refusal(503, "store_unavailable", "the article store does not give the file out") from error
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; img-src *; style-src 'unsafe-inline'; sandbox",
-    }
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(data, media_type=kind, headers=headers)
+    return Response(data, media_type=kind, headers=DOCUMENT)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
+from litestar.plugins.prometheus import PrometheusController
 
 from chassis.database import UNAVAILABLE
+from gateway.access import FOR_ADMIN, PUBLIC
 from gateway.schemas import Health
 from gateway.store import Store
 
@@ -15,13 +18,26 @@ BrokerState = Callable[[], str]
 """Says how the connection to NATS stands: ``ok`` or what is wrong."""
 
 
-@get("/health", tags=["system"], summary="Alive")
+class Metrics(PrometheusController):
+    """What Prometheus reads, of all tenants."""
+
+    opt = FOR_ADMIN
+    include_in_schema = False
+
+
+@get("/health", opt=PUBLIC, tags=["system"], summary="Alive")
 async def health() -> Health:
     """Answer as long as the process works."""
     return Health(status="ok")
 
 
-@get("/ready", tags=["system"], summary="Ready")
+@get(
+    "/ready",
+    opt=PUBLIC,
+    responses={503: ResponseSpec(Health, description="No jobs can be accepted")},
+    tags=["system"],
+    summary="Ready",
+)
 async def ready(
     store: NamedDependency[Store], broker_state: NamedDependency[BrokerState]
 ) -> Response[Health]:
@@ -36,7 +52,7 @@ async def ready(
     return Response(Health(status=status, checks=checks), status_code=200)
 
 
-@get("/", include_in_schema=False)
+@get("/", opt=PUBLIC, include_in_schema=False)
 async def index() -> dict[str, str]:
     """Say where things are."""
     return {

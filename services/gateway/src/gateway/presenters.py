@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from contracts.jobs import ArticleRequest, JobState
 from contracts.stages import TOTAL_STAGES
+from contracts.usage import Usage
 from contracts.views import DeliveryAttemptRow, DeliveryRow, JobRow
 from gateway.schemas import (
     Accepted,
@@ -56,6 +57,7 @@ def submitted_row(job_id: str, tenant: str, request: ArticleRequest, at: datetim
         error_stage=None,
         eta_at=None,
         last_seq=0,
+        max_cost_usd=request.max_cost_usd,
     )
 
 
@@ -96,6 +98,8 @@ def job_status(job: JobRow, result: str | None, now: datetime) -> JobStatus:
         round=job.round,
         batch_id=_given(job.batch_id),
         events_url=f"/jobs/{job.job_id}/events",
+        max_cost_usd=_given(job.max_cost_usd),
+        usage=UNSET if job.usage is None else msgspec.json.decode(job.usage, type=Usage),
         result=UNSET if result is None else msgspec.Raw(result.encode()),
     )
 

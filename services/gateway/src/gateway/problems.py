@@ -21,11 +21,14 @@ MEDIA_TYPE = "application/problem+json"
 
 TITLES = {
     400: "Bad request",
+    401: "Not authorised",
+    403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
     413: "Request too large",
     422: "Unprocessable request",
+    429: "Too many requests",
     500: "Internal error",
     502: "Article generation failed",
     503: "Service unavailable",
@@ -56,10 +59,12 @@ def problem(request: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[
         **({"field": refusal.field} if refusal.field else {}),
         **refusal.extra,
     }
-    headers = {"Retry-After": "2"} if refusal.status == 503 else None  # noqa: PLR2004  the status says it
+    waiting = {"Retry-After": "2"} if refusal.status == 503 else {}  # noqa: PLR2004  the status says it
     if refusal.status >= 500:  # noqa: PLR2004  server errors are ours to know of
         log.warning("request_failed", path=request.url.path, code=refusal.code, request_id=body["request_id"])
-    return Response(body, status_code=refusal.status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(
+        body, status_code=refusal.status, media_type=MEDIA_TYPE, headers=waiting | refusal.headers
+    )
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -113,7 +118,7 @@ def explain(message: str, key: str, source: str) -> Refusal:
     path = "" if key == "data" else key
     if source != "body":
         return Refusal(400, "invalid_parameter", f"{path}: {_plain(message)}", path)
-    if message in {"'data'", "data"} or (not path and message.startswith("Expected `object`")):
+    if message in {"'data'", "data"} or (not path and message.startswith("Expected `object")):
         return Refusal(400, "invalid_json", "the body must be a JSON object")
     for pattern, code, word in (
         (_MISSING, "missing_field", "is required"),

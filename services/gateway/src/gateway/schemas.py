@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from contracts.jobs import ArticleRequest, Url
+from contracts.jobs import ArticleRequest, MaxCost, Url
+from contracts.usage import Usage
 
 
 class WriteRequest(ArticleRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,6 +22,13 @@ class BatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     jobs: Annotated[tuple[WriteRequest, ...], Meta(min_length=1, max_length=100)]
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """Given to every job that names no batch of its own; made up when it is not given."""
+
+
+class RetryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may change when a failed job goes on; all of it may be left out, the body too."""
+
+    max_cost_usd: MaxCost | None = None
+    """What the job may cost from now on, all runs together."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +99,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     batch_id: str | UnsetType = UNSET
     events_url: str
+    max_cost_usd: float | UnsetType = UNSET
+    usage: Usage | UnsetType = UNSET
     result: msgspec.Raw | UnsetType = UNSET
 
 
@@ -229,3 +239,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     checks: dict[str, str] = {}
+
+
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that reads one job."""
+
+    token: str
+    expires_at: datetime
+    events_url: str
+    """The job's events with the token in the address, as for EventSource."""

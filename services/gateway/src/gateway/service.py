@@ -14,18 +14,22 @@ from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import close
 from chassis.database import connect as connect_postgres
-from chassis.errors import MigrationError, ServerUnreachable
+from chassis.errors import MigrationError, ServerUnreachable, SettingsError
 from chassis.http import serve
 from chassis.lifecycle import every, until
 from chassis.migrate import check_migrated
 from chassis.objects import ObjectStore
 from contracts import streams
+from gateway.access import Access, Door, is_loopback
 from gateway.app import create_app
 from gateway.feed import Feed
+from gateway.key_store import KeyStore, KnownKeys
 from gateway.notifier import Notifier
-from gateway.settings import Settings, check_host
+from gateway.rates import Rates
+from gateway.settings import Settings
 from gateway.store import COMMAND_SECONDS, Store
 from gateway.submissions import Sender
+from gateway.tokens import TokenSigner, secret_bytes
 
 log = logs.get_logger(__name__)
 
@@ -41,7 +45,6 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
 
     NATS may be away at start and later. Raises SettingsError, ServerUnreachable (Postgres) or MigrationError.
     """
-    check_host(settings.host)
     async with AsyncExitStack() as stack:
         pool = await connect_postgres(
             settings.database_url, name="gateway", max_size=10, patience=COMMAND_SECONDS, role=ROLE
@@ -49,10 +52,16 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         stack.push_async_callback(close, pool)
         await _check_schema(pool)
         store, feed = Store(pool), Feed()
+        keys = KeyStore(pool)
+        check_host(settings.host, await keys.any_live())
+        known = KnownKeys(keys)
+        access = _access(settings, known)
         sender, broker, notifier = Sender(store), Broker(settings.nats_url), Notifier()
         stack.push_async_callback(broker.close)
         objects = ObjectStore.open(settings.article_store, "BLOG_WRITER_ARTICLE_STORE")
-        app = create_app(settings, store, sender, feed, objects, SystemClock(), broker.state, notifier)
+        app = create_app(
+            settings, store, sender, feed, objects, SystemClock(), broker.state, access, notifier
+        )
         closing = asyncio.create_task(_close_feed(stop, feed))
         stack.callback(closing.cancel)
         await until(
@@ -62,12 +71,28 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(1, sender.relay, name="outbox"),
             every(2, store.mark_taken, name="taken"),
             every(10, store.resend, name="resend"),
+            every(60, known.flush, name="key_use"),
             every(
                 3600,
                 lambda: store.forget(SystemClock().now(), settings.job_cleanup_days, objects.delete_prefix),
                 name="retention",
             ),
         )
+
+
+def check_host(host: str, keys_live: bool) -> None:
+    """Raise SettingsError unless ``host`` is this machine, or there are keys to let others in by."""
+    if not keys_live and not is_loopback(host):
+        raise SettingsError(
+            f"BLOG_WRITER_HOST: {host!r} is not allowed: the API has no access keys, so it serves this machine only "
+            "(127.0.0.1); make a key with 'blog-writer keys create'"
+        )
+
+
+def _access(settings: Settings, known: KnownKeys) -> Access:
+    signer = TokenSigner(secret_bytes(settings.secret_key)) if settings.secret_key else None
+    door = Door(open_without_keys=is_loopback(settings.host), origins=settings.cors_origins)
+    return Access(known, signer, Rates(settings.rate_limit), SystemClock(), door)
 
 
 async def _close_feed(stop: asyncio.Event, feed: Feed) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 from litestar import Response, post
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody
 
 from chassis import logs
@@ -90,12 +91,19 @@ class Intake:
     """Accepts requests: one commit for all that come at the same time, then their messages."""
 
     def __init__(
-        self, store: Store, sender: Sender, clock: Clock, callbacks: CallbackRules | None = None
+        self,
+        store: Store,
+        sender: Sender,
+        clock: Clock,
+        callbacks: CallbackRules | None = None,
+        max_cost_usd: float | None = None,
     ) -> None:
+        """Give jobs that name no limit of their own ``max_cost_usd``."""
         self._store = store
         self._sender = sender
         self._clock = clock
         self._callbacks = callbacks or CallbackRules()
+        self._max_cost_usd = max_cost_usd
         self._groups = Grouped(self._commit, LARGEST_GROUP)
 
     def check(self, request: ArticleRequest, prefix: str = "") -> None:
@@ -117,7 +125,7 @@ class Intake:
         """
         now = self._clock.now()
         jobs = tuple(
-            SubmitJob(job_id=job_id, tenant=tenant, request=request, submitted_at=now)
+            SubmitJob(job_id=job_id, tenant=tenant, request=self._limited(request), submitted_at=now)
             for job_id, request in zip(ids, requests, strict=True)
         )
         submission = Submission(tenant, jobs, claim)
@@ -127,6 +135,11 @@ class Intake:
         for job in jobs if outcome is None else ():
             log.info("job_accepted", job_id=job.job_id, keyword=job.request.primary_keyword)
         return outcome or codec.encode(answer), outcome is not None
+
+    def _limited(self, request: ArticleRequest) -> ArticleRequest:
+        if request.max_cost_usd is not None or self._max_cost_usd is None:
+            return request
+        return msgspec.structs.replace(request, max_cost_usd=self._max_cost_usd)
 
     async def _commit(self, group: Sequence[Submission]) -> list[Outcome]:
         """Commit a group; when the database refuses its data, one by one, so that only the culprit is refused."""
@@ -180,7 +193,13 @@ def _answer(body: bytes, replayed: bool, location: str) -> Response[bytes]:
     return Response(body, status_code=202, media_type="application/json", headers=headers)
 
 
-@post("/write-async", status_code=202, tags=["jobs"], summary="Submit a job")
+@post(
+    "/write-async",
+    status_code=202,
+    responses={202: ResponseSpec(Accepted)},
+    tags=["jobs"],
+    summary="Submit a job",
+)
 async def write_async(
     data: JSONBody[WriteRequest],
     intake: NamedDependency[Intake],
@@ -195,7 +214,13 @@ async def write_async(
     return _answer(body, replayed, codec.decode(body, Accepted).polling_url)
 
 
-@post("/write-batch", status_code=202, tags=["jobs"], summary="Submit several jobs")
+@post(
+    "/write-batch",
+    status_code=202,
+    responses={202: ResponseSpec(BatchAccepted)},
+    tags=["jobs"],
+    summary="Submit several jobs",
+)
 async def write_batch(
     data: JSONBody[BatchRequest],
     intake: NamedDependency[Intake],
@@ -218,7 +243,13 @@ async def write_batch(
     return _answer(body, replayed, codec.decode(body, BatchAccepted).polling_url)
 
 
-@post("/write", status_code=200, tags=["jobs"], summary="Submit a job and wait for its article")
+@post(
+    "/write",
+    status_code=200,
+    responses={200: ResponseSpec(dict[str, Any], description="The article")},
+    tags=["jobs"],
+    summary="Submit a job and wait for its article",
+)
 async def write(
     data: JSONBody[WriteRequest],
     intake: NamedDependency[Intake],

@@ -21,7 +21,7 @@ from contracts import codec, subjects
 from contracts.webhooks import ReplayDeliveries, Replayed, TryWebhook, WebhookTried
 from notifier.endpoint import post
 from notifier.payloads import trial
-from notifier.signing import headers
+from notifier.signing import headers, tenant_keys
 from notifier.store import DeliveryStore
 
 log = logs.get_logger(__name__)
@@ -87,7 +87,7 @@ class Requests:
             return WebhookTried(reason="busy")
         self._trials += 1
         try:
-            tried = await self._try(wanted.url)
+            tried = await self._try(wanted.tenant, wanted.url)
         finally:
             self._trials -= 1
         if tried.reason == "delivered":
@@ -95,10 +95,11 @@ class Requests:
             self._wake.set()
         return tried
 
-    async def _try(self, url: str) -> WebhookTried:
+    async def _try(self, tenant: str, url: str) -> WebhookTried:
         now, started = self._clock.now(), time.monotonic()
         body = codec.encode(trial(now))
-        signed = headers(self._keys, f"msg_test_{uuid.uuid4().hex}", int(now.timestamp()), body)
+        keys = tenant_keys(self._keys, tenant)
+        signed = headers(keys, f"msg_test_{uuid.uuid4().hex}", int(now.timestamp()), body)
         outcome = await post(self._client, url, signed, body, self._timeout)
         seconds = round(time.monotonic() - started, 3)
         return WebhookTried(reason=outcome.reason, status_code=outcome.status_code, duration_seconds=seconds)

@@ -20,7 +20,7 @@ from notifier.endpoint import post
 from notifier.pacing import Rates
 from notifier.schedule import pause, retry_after
 from notifier.settings import Settings
-from notifier.signing import headers, key_of
+from notifier.signing import headers, key_of, tenant_keys
 from notifier.store import Attempt, DeliveryStore
 
 log = logs.get_logger(__name__)
@@ -125,7 +125,8 @@ class Sender:
         # The database's time, for receivers refuse a signature that is minutes off, and this machine's clock may be.
         started_at = delivery.claimed_until - timedelta(seconds=self._claim_seconds)
         started = time.monotonic()
-        signed = headers(self._keys, delivery.message_id, int(started_at.timestamp()), delivery.body)
+        keys = tenant_keys(self._keys, delivery.tenant)
+        signed = headers(keys, delivery.message_id, int(started_at.timestamp()), delivery.body)
         try:
             outcome = await post(self._client, delivery.url, signed, delivery.body, self._timeout)
         except Exception:

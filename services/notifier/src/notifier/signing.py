@@ -12,9 +12,11 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
+from contracts.ids import DEFAULT_TENANT
 from notifier.errors import InvalidMessageId, InvalidSecret
 
 PREFIX = "whsec_"
+_PURPOSE = "blog-writer webhooks of tenant "
 SHORTEST_KEY = 24
 LONGEST_KEY = 64
 """Bytes of a key, by the specification."""
@@ -30,6 +32,22 @@ def key_of(secret: str) -> bytes:
     if text == secret or not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
         raise InvalidSecret(InvalidSecret.__doc__)
     return key
+
+
+def secret_of(key: bytes) -> str:
+    """Return the text that stands for a key: what receivers are given."""
+    return PREFIX + base64.b64encode(key).decode()
+
+
+def tenant_keys(keys: Sequence[bytes], tenant: str) -> list[bytes]:
+    """Return what a tenant's webhooks are signed with, one key for each of the installation's.
+
+    Each tenant has keys of its own, or its receivers would take another tenant's forgeries for ours. They follow from
+    the installation's, so that none is stored anywhere. The default tenant, which is the operator's own, has those.
+    """
+    if tenant == DEFAULT_TENANT:
+        return list(keys)
+    return [hmac.digest(key, f"{_PURPOSE}{tenant}".encode(), hashlib.sha256) for key in keys]
 
 
 def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:

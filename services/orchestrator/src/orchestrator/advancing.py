@@ -75,17 +75,17 @@ class Advancer:
         await self._follow(advanced)
         return advanced.verdicts
 
-    async def admit(self, slots: int) -> int:
+    async def admit(self, slots: int, per_tenant: int | None = None) -> int:
         """Fill the free slots; return how many jobs were admitted. One that cannot be fails, and holds up no other."""
         try:
-            advanced = [await self.store.admit(slots)]
+            advanced = [await self.store.admit(slots, per_tenant)]
         except Exception as error:
             if may_pass(error):
                 raise
             log.exception("admission_failed")
             advanced = []
         if not advanced or not all(isinstance(verdict, Transition) for verdict in advanced[0].verdicts):
-            advanced += await self.store.admit_singly(slots)
+            advanced += await self.store.admit_singly(slots, per_tenant)
         for one in advanced:
             await self._follow(one)
         return sum(job.state == "running" for one in advanced for job in one.jobs.values())

@@ -19,10 +19,12 @@ from chassis.pull import Handler, pull
 from contracts import codec, streams
 from contracts.dead_letters import DeadLetter, DeadLetterCode, dead_letter
 from contracts.results import StageResult
+from contracts.spending import PaidCall
 from orchestrator.advancing import Advancer
 from orchestrator.dead_letters import DeadLetters, consequence
 from orchestrator.fold import Happening, Refused, Verdict
 from orchestrator.job import Deferred, Ignored
+from orchestrator.ledger import Ledger
 
 log = logs.get_logger(__name__)
 
@@ -52,22 +54,24 @@ def _command(data: bytes) -> Happening:
     return command.job_id, command
 
 
-def _result(data: bytes) -> Happening:
-    result = codec.decode(storable(data), StageResult)
-    return result.job_id, result
+def _report(data: bytes) -> Happening | PaidCall:
+    report = codec.decode_report(storable(data))
+    return report if isinstance(report, PaidCall) else (report.job_id, report)
 
 
-ROUTES: tuple[tuple[streams.Stream, Callable[[bytes], Happening]], ...] = (
+ROUTES: tuple[tuple[streams.Stream, Callable[[bytes], Happening | PaidCall]], ...] = (
     (streams.COMMANDS, _command),
-    (streams.RESULTS, _result),
+    (streams.RESULTS, _report),
 )
 
 
 def consumers(
-    js: JetStreamContext, advancer: Advancer, letters: DeadLetters, clock: Clock
+    js: JetStreamContext, advancer: Advancer, letters: DeadLetters, ledger: Ledger, clock: Clock
 ) -> list[Coroutine[Any, Any, None]]:
     """Return one endless pull loop for each route, and one for what others put aside."""
-    routes = [_consume(js, stream, _Intake(advancer, letters, clock, decode)) for stream, decode in ROUTES]
+    routes = [
+        _consume(js, stream, _Intake(advancer, letters, ledger, clock, decode)) for stream, decode in ROUTES
+    ]
     return [*routes, _consume(js, streams.DEAD_LETTERS, _Registry(advancer, letters, clock))]
 
 
@@ -82,24 +86,38 @@ class _Intake:
     """Applies the messages of one route."""
 
     def __init__(
-        self, advancer: Advancer, letters: DeadLetters, clock: Clock, decode: Callable[[bytes], Happening]
+        self,
+        advancer: Advancer,
+        letters: DeadLetters,
+        ledger: Ledger,
+        clock: Clock,
+        decode: Callable[[bytes], Happening | PaidCall],
     ) -> None:
         self._advancer = advancer
         self._letters = letters
+        self._ledger = ledger
         self._clock = clock
         self._decode = decode
 
     async def __call__(self, messages: list[Msg]) -> None:
-        readable = await self._readable(messages)
+        told = await self._readable(messages)
+        await self._book([(message, call) for message, call in told if isinstance(call, PaidCall)])
+        readable = [(message, each) for message, each in told if not isinstance(each, PaidCall)]
         verdicts = await self._advancer.apply([happening for _, happening in readable])
         crash_point(CrashPoint.AFTER_COMMIT_BEFORE_ACK)
         for (message, happening), verdict in zip(readable, verdicts, strict=True):
             await self._settle(message, happening, verdict)
 
-    async def _readable(self, messages: Sequence[Msg]) -> list[tuple[Msg, Happening]]:
+    async def _book(self, calls: Sequence[tuple[Msg, PaidCall]]) -> None:
+        """Write paid calls before the results that come with them: what starts next is told what has been spent."""
+        await self._ledger.record([call for _, call in calls])
+        for message, _ in calls:
+            await message.ack()
+
+    async def _readable(self, messages: Sequence[Msg]) -> list[tuple[Msg, Happening | PaidCall]]:
         """Decode what can be decoded. What is no JSON never can be, and is put aside with its reason; what only does
         not fit may be of a later release, and comes again for a while first."""
-        readable = []
+        readable: list[tuple[Msg, Happening | PaidCall]] = []
         for message in messages:
             try:
                 readable.append((message, self._decode(message.data)))

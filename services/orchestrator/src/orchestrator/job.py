@@ -160,11 +160,17 @@ class SaveResult(msgspec.Struct, frozen=True):
     result: Payload
 
 
+class SetLimit(msgspec.Struct, frozen=True):
+    """Keep what the job may cost from now on."""
+
+    max_cost_usd: float
+
+
 class StopStages(msgspec.Struct, frozen=True):
     """Tell the workers to stop what runs for the job, and drop its unsent and undelivered stage commands."""
 
 
-Effect = Emit | SendStage | SaveOutput | CloseAttempt | SaveResult | StopStages
+Effect = Emit | SendStage | SaveOutput | CloseAttempt | SaveResult | SetLimit | StopStages
 
 
 class Transition(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ from orchestrator.job import (
     Job,
     SaveOutput,
     SaveResult,
+    SetLimit,
     StageStatus,
     Transition,
     WakeUp,
@@ -126,6 +127,8 @@ def _submit(submit: SubmitJob, now: datetime) -> Transition:
         pipeline_version=latest_version(),
     )
     step = Step(job, now)
+    if request.max_cost_usd is not None:
+        step.add(SetLimit(request.max_cost_usd))
     step.emit(Submitted, primary_keyword=job.primary_keyword, priority=job.priority)
     return step.transition()
 
@@ -142,6 +145,8 @@ def _retry_job(job: Job, retry: RetryJob, now: datetime) -> Transition | Ignored
     if retry.run is not None and retry.run != job.run:
         return Ignored("stale_run")
     step = Step(job, now)
+    if retry.max_cost_usd is not None:
+        step.add(SetLimit(retry.max_cost_usd))
     step.change(
         state=JobState.PENDING,
         run=job.run + 1,

@@ -14,7 +14,9 @@ from contracts.events import Event, cloudevents_headers, event_id
 from contracts.ids import JobId
 from contracts.payloads import EARLIER_ARTICLES_LIMIT, Inline, Payload
 from contracts.stages import STAGES, StageId
+from contracts.usage import Usage
 from orchestrator.job import CommandLost, Job, SendStage
+from orchestrator.usage import Spending
 
 OutputKey = tuple[str, str, int]
 """Job, stage, round."""
@@ -27,6 +29,8 @@ class Material(msgspec.Struct):
     outputs: Mapping[OutputKey, Payload]
     earlier: Mapping[str, Sequence[ArticleReference]]
     """By job."""
+    spending: Mapping[str, Spending] = {}
+    """By job; those that have a limit, or have paid for something."""
 
 
 def event_message(event: Event) -> Outgoing:
@@ -63,6 +67,7 @@ def stage_message(job: Job, send: SendStage, material: Material, repeat: str = "
         deadline_at=job.deadline_at,
         pipeline_version=job.pipeline_version,
         inputs=_inputs(job, send, material),
+        allowance=material.spending.get(job.job_id, Spending()).allowance(),
     )
     number = command_id(job.job_id, send) + (f"/{repeat}" if repeat else "")
     return Outgoing(subjects.stage(send.stage, job.job_id), codec.encode(command), number)
@@ -76,6 +81,9 @@ def _inputs(job: Job, send: SendStage, material: Material) -> dict[str, Payload]
     fields = STAGES[send.stage].input.__struct_fields__
     if "rounds" in fields:
         inputs["rounds"] = _inline(job.rounds)
+    if "usage" in fields:
+        spent = material.spending.get(job.job_id, Spending())
+        inputs["usage"] = _inline(spent.usage or Usage())
     if "earlier_articles" in fields:
         earlier = material.earlier.get(job.job_id, ())
         inputs["earlier_articles"] = _inline(codec.fitting(earlier, EARLIER_ARTICLES_LIMIT))

@@ -24,6 +24,10 @@ STAGE_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200),
 )
 
+PAID_CALLS = Counter("blog_paid_calls", "Paid calls whose outcome is known", ["kind", "outcome"])
+TOKENS = Counter("blog_model_tokens", "Tokens of the language model", ["direction"])
+COST = Counter("blog_cost_usd", "What paid calls cost, where their prices are set", ["kind"])
+
 CONSUMERS_MENDED = Counter(
     "blog_consumers_mended",
     "Consumers that were gone, stuck or not as they should be, and made again",

@@ -94,14 +94,19 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::j
 DELETE FROM jobs.outbox WHERE subject = ANY($1::text[]);
 
 -- name: material
--- What stage commands take in: what clients asked for (it has no stage), and outputs.
+-- What stage commands take in: what clients asked for (it has no stage), outputs, and what jobs have spent.
 SELECT job_id::text, '' AS stage, 0 AS round, convert_to(request::text, 'UTF8') AS payload
 FROM jobs.jobs WHERE job_id = ANY($1::uuid[])
 UNION ALL
 SELECT o.job_id::text, o.stage, o.round, o.payload
 FROM jobs.stage_outputs AS o
 JOIN unnest($2::uuid[], $3::text[], $4::int[]) AS n (job_id, stage, round)
-    ON o.job_id = n.job_id AND o.stage = n.stage AND o.round = n.round;
+    ON o.job_id = n.job_id AND o.stage = n.stage AND o.round = n.round
+UNION ALL
+SELECT job_id::text, 'spending', 0, convert_to(json_build_object(
+    'max_cost_usd', max_cost_usd, 'settled_micros', settled_micros, 'open_micros', open_micros, 'usage', usage
+)::text, 'UTF8')
+FROM jobs.spending WHERE job_id = ANY($1::uuid[]);
 
 -- name: earlier_articles
 -- The latest $2 articles of each tenant, to compare a new one with.
@@ -239,3 +244,41 @@ SELECT count(*)::int FROM jobs.dead_letters WHERE redriven_at IS NULL;
 -- name: delete_dead_letters
 -- Those that are older than $1.
 DELETE FROM jobs.dead_letters WHERE at < $1;
+
+-- name: set_limits
+-- What jobs may cost from now on.
+INSERT INTO jobs.spending (job_id, max_cost_usd) SELECT * FROM unnest($1::uuid[], $2::float8[])
+ON CONFLICT (job_id) DO UPDATE SET max_cost_usd = excluded.max_cost_usd;
+
+-- name: lock_existing
+-- Those of the jobs that are there, locked in the order of lock_jobs: nobody else writes their ledger meanwhile.
+SELECT job_id::text FROM jobs.jobs WHERE job_id = ANY($1::uuid[]) ORDER BY job_id FOR UPDATE;
+
+-- name: record_paid_calls
+-- Intents and outcomes of paid calls. An outcome stays; it comes back as new the first time only.
+INSERT INTO jobs.paid_calls AS c (
+    job_id, call_id, stage, run, round, attempt, kind, key, name, provider, state, reserved_micros, cost_micros,
+    input_tokens, output_tokens, opened_at, settled_at
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::timestamptz[],
+    $17::timestamptz[]
+)
+ON CONFLICT (job_id, call_id) DO UPDATE SET
+    state = excluded.state, cost_micros = excluded.cost_micros, input_tokens = excluded.input_tokens,
+    output_tokens = excluded.output_tokens, settled_at = excluded.settled_at
+WHERE c.state = 'open' AND excluded.state <> 'open'
+RETURNING call_id;
+
+-- name: paid_calls
+-- All paid calls of jobs, in the order in which they were begun.
+SELECT job_id::text, stage, run, round, attempt, kind, key, name, state, reserved_micros, cost_micros, input_tokens, output_tokens
+FROM jobs.paid_calls WHERE job_id = ANY($1::uuid[]) ORDER BY number;
+
+-- name: sum_up
+-- What jobs have spent so far.
+INSERT INTO jobs.spending (job_id, settled_micros, open_micros, usage)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::json[])
+ON CONFLICT (job_id) DO UPDATE SET
+    settled_micros = excluded.settled_micros, open_micros = excluded.open_micros, usage = excluded.usage;

@@ -36,14 +36,20 @@ def pick(
     free: int,
     now: datetime,
     ageing_seconds: float = AGEING_SECONDS,
+    per_tenant: int | None = None,
 ) -> tuple[JobId, ...]:
-    """Return the jobs to admit, at most ``free``, in order.
+    """Return the jobs to admit, at most ``free``, in order; no tenant gets more than ``per_tenant`` in all.
 
     Every slot goes to the best effective priority; among equals to the tenant with the fewest running jobs, those
-    picked before included; among equals to the job that has waited longest. No slot stays free while a candidate waits.
+    picked before included; among equals to the job that has waited longest. No slot stays free while a candidate waits
+    whose tenant may have one more.
     """
     running = Counter(running_by_tenant)
-    waiting = {candidate.job_id: candidate for candidate in candidates}
+    waiting = {
+        candidate.job_id: candidate
+        for candidate in candidates
+        if per_tenant is None or running[candidate.tenant] < per_tenant
+    }
     picked: list[JobId] = []
     while waiting and len(picked) < free:
         best = min(
@@ -58,4 +64,6 @@ def pick(
         picked.append(best.job_id)
         running[best.tenant] += 1
         del waiting[best.job_id]
+        if running[best.tenant] == per_tenant:
+            waiting = {name: other for name, other in waiting.items() if other.tenant != best.tenant}
     return tuple(picked)

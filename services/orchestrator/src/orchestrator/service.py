@@ -21,6 +21,7 @@ from orchestrator.advancing import Advancer
 from orchestrator.consumers import consumers
 from orchestrator.dead_letters import DeadLetters
 from orchestrator.job import WakeUp
+from orchestrator.ledger import Ledger
 from orchestrator.orphans import reconcile
 from orchestrator.settings import Settings
 from orchestrator.store import JobStore
@@ -53,10 +54,10 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         await until(
             stop,
             lost(closed),
-            *consumers(js, advancer, letters, clock),
+            *consumers(js, advancer, letters, Ledger(pool), clock),
             every(
                 1,
-                lambda: advancer.admit(settings.max_concurrent),
+                lambda: advancer.admit(settings.max_concurrent, settings.max_concurrent_per_tenant or None),
                 name="admission",
                 wake=advancer.slots_changed,
             ),

@@ -30,12 +30,14 @@ from orchestrator.job import (
     Job,
     SaveOutput,
     SendStage,
+    SetLimit,
     StopStages,
     Transition,
 )
 from orchestrator.messages import Material, OutputKey, event_message, stage_message
 from orchestrator.schedule import Candidate, pick
 from orchestrator.unstartable import given_up
+from orchestrator.usage import Spending
 from orchestrator.versions import Foreign, known, read_job
 from orchestrator.writes import of_kind, statements
 
@@ -79,16 +81,17 @@ class JobStore:
         async with self.pool.acquire() as connection, connection.transaction():
             return await self._advance(connection, batch)
 
-    async def admit(self, slots: int) -> Advanced:
-        """Give free slots to pending jobs. At most ``slots`` jobs run, whatever other replicas do meanwhile."""
+    async def admit(self, slots: int, per_tenant: int | None = None) -> Advanced:
+        """Give free slots to pending jobs. At most ``slots`` jobs run, and ``per_tenant`` of each tenant, whatever other
+        replicas do meanwhile."""
         async with self.pool.acquire() as connection, connection.transaction():
-            picked = await self.choose(connection, slots)
+            picked = await self.choose(connection, slots, per_tenant)
             return await self._advance(connection, [(job_id, Admit()) for job_id in picked])
 
-    async def admit_singly(self, slots: int) -> list[Advanced]:
+    async def admit_singly(self, slots: int, per_tenant: int | None = None) -> list[Advanced]:
         """Do the same one by one: a job that cannot be admitted fails, and the others are."""
         async with self.pool.acquire() as connection, connection.transaction():
-            picked = await self.choose(connection, slots)
+            picked = await self.choose(connection, slots, per_tenant)
             rows = {row["job_id"]: dict(row) for row in await self._fetch(connection, "lock_pending", picked)}
             pending = [rows[job_id] for job_id in picked if job_id in rows]
             return [await self._admit_or_give_up(connection, row) for row in pending]
@@ -111,7 +114,7 @@ class JobStore:
         now = await self._now(connection)
         return await self._written(connection, given_up(row, reason, now), now)
 
-    async def choose(self, connection: Any, slots: int) -> Sequence[JobId]:
+    async def choose(self, connection: Any, slots: int, per_tenant: int | None = None) -> Sequence[JobId]:
         """Return the pending jobs that get the free slots; until the transaction ends nobody else chooses."""
         await connection.execute(self._queries["lock_admission"])
         running = {
@@ -122,7 +125,7 @@ class JobStore:
             return ()
         rows = await self._fetch(connection, "candidates", free, known())
         candidates = [Candidate(JobId(r["job_id"]), r["tenant"], r["priority"], r["queued_at"]) for r in rows]
-        return pick(candidates, running, free, await self._now(connection))
+        return pick(candidates, running, free, await self._now(connection), per_tenant=per_tenant)
 
     async def due(self) -> list[JobId]:
         """Return running jobs that have something due."""
@@ -243,16 +246,23 @@ class JobStore:
         reads = {
             (job_id, stage.value, number) for job_id, send in sends for stage, number in send.reads.items()
         }
+        limits = {str(job_id): limit.max_cost_usd for job_id, limit in of_kind(folded.effects, SetLimit)}
+        spent = {job_id: Spending(max_cost_usd=limit) for job_id, limit in limits.items()}
         asking = list({str(job_id) for job_id, _ in sends} - requests.keys())
         missing = columns(reads - outputs.keys()) or [[], [], []]
         if asking or missing[0]:
             for row in await self._fetch(connection, "material", asking, *missing):
                 job_id, stage, number, payload = row
-                if stage:
+                if stage == "spending":
+                    found = codec.decode(payload, Spending)
+                    spent[job_id] = msgspec.structs.replace(
+                        found, max_cost_usd=limits.get(job_id, found.max_cost_usd)
+                    )
+                elif stage:
                     outputs[job_id, stage, number] = _payload.decode(payload)
                 else:
                     requests[job_id] = payload
-        return Material(requests, outputs, await self._earlier(connection, folded.jobs, sends))
+        return Material(requests, outputs, await self._earlier(connection, folded.jobs, sends), spent)
 
     async def _earlier(
         self, connection: Any, jobs: Mapping[JobId, Job], sends: Sequence[tuple[JobId, SendStage]]

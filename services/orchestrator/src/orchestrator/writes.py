@@ -25,6 +25,7 @@ from orchestrator.job import (
     SaveOutput,
     SaveResult,
     SendStage,
+    SetLimit,
     StopStages,
 )
 from orchestrator.messages import job_stage_subjects
@@ -49,6 +50,7 @@ def statements(
         ("close_attempts", closed.values()),
         ("save_outputs", _outputs(effects)),
         ("save_results", _results(folded, now)),
+        ("set_limits", _limits(effects)),
         ("append_events", _events(effects)),
         ("drop_unsent", ((subject,) for job_id in stopped for subject in job_stage_subjects(job_id))),
     ]
@@ -155,6 +157,11 @@ def _outputs(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
         (job_id, e.stage.value, e.round): codec.encode(e.output) for job_id, e in of_kind(effects, SaveOutput)
     }
     return [(*key, payload) for key, payload in latest.items()]
+
+
+def _limits(effects: Sequence[tuple[JobId, Effect]]) -> list[Row]:
+    """Return each job's last limit."""
+    return list({job_id: e.max_cost_usd for job_id, e in of_kind(effects, SetLimit)}.items())
 
 
 def _results(folded: Folded, now: datetime) -> list[Row]:

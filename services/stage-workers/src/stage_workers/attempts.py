@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from nats.aio.client import Client
 
 from chassis import logs
+from chassis.broker import Publisher
 from chassis.clock import Clock
 from contracts import codec, results
 from contracts.commands import RunStage
@@ -16,12 +17,17 @@ from contracts.payloads import FINDINGS_LIMIT, INLINE_LIMIT, RESULT_LIMIT
 from contracts.stages import STAGES, StageId
 from stage_workers.checkpoints import Bucket, Checkpoints
 from stage_workers.context import Ports, RunningContext
-from stage_workers.errors import FetchFailed, Permanent, PortError
+from stage_workers.errors import FetchFailed, Permanent, PortError, Unpaid
 from stage_workers.outcome import Done, Fail, Retry
 from stage_workers.payloads import Payloads
 from stage_workers.registry import StageFunction
+from stage_workers.spending.metered import metered
+from stage_workers.spending.purse import Purse
+from stage_workers.spending.tariff import Tariff
 
 log = logs.get_logger(__name__)
+
+E = TypeVar("E", bound=BaseException)
 
 REASON_LIMIT = 2000
 """Characters of a reason that are reported; more would help nobody, and might not fit into a message."""
@@ -38,6 +44,7 @@ class Attempts:
         bucket: Bucket,
         client: Client,
         clock: Clock,
+        tariff: Tariff | None = None,
     ) -> None:
         self._registry = registry
         self._ports = ports
@@ -45,12 +52,15 @@ class Attempts:
         self._bucket = bucket
         self._client = client
         self._clock = clock
+        self._tariff = tariff or Tariff()
 
     async def run(self, command: RunStage, held: Callable[[], bool] = lambda: True) -> results.Outcome:
         """Run a stage and return what to report. Only cancellation gets out as an exception.
 
         ``held`` says whether the command is still this worker's; when not, it also has the attempt cancelled.
         """
+        if (unpriced := _unpriced(command, self._tariff)) is not None:
+            return unpriced
         try:
             stage_input = await self._input(command)
         except msgspec.ValidationError as error:
@@ -58,12 +68,19 @@ class Attempts:
         except Exception as error:  # noqa: BLE001  becomes the attempt's outcome
             return _failed(error)
         checkpoints = Checkpoints(self._bucket, self._payloads, command, held)
-        context = RunningContext(command, self._ports, checkpoints, self._client, self._clock)
+        ports = self._paid_ports(command, held)
+        context = RunningContext(command, ports, checkpoints, self._client, self._clock)
         try:
             fate = await self._registry[command.stage](stage_input, context)
             return await self._reported(command, fate)
         except Exception as error:  # noqa: BLE001  as above
             return _failed(error)
+
+    def _paid_ports(self, command: RunStage, held: Callable[[], bool]) -> Ports:
+        if not self._tariff.costs:
+            return self._ports
+        publisher = Publisher(self._client.jetstream())
+        return metered(self._ports, Purse(self._bucket, publisher, command, self._clock, held), self._tariff)
 
     async def _input(self, command: RunStage) -> Any:
         """Put the input together from its fields, wherever they travelled."""
@@ -105,8 +122,20 @@ def _bounded(verdict: results.Verdict | None) -> results.Verdict | None:
     return msgspec.structs.replace(verdict, findings=codec.fitting(verdict.findings, FINDINGS_LIMIT))
 
 
+def _unpriced(command: RunStage, tariff: Tariff) -> results.StageFail | None:
+    """Refuse to spend by a limit that nobody could keep, since a price is not known."""
+    missing = tariff.missing()
+    if command.allowance is None or command.allowance.max_micros is None or not missing:
+        return None
+    reason = f"max_cost_usd needs prices, and the worker has no {', '.join(missing)}: set 0 for what is free"
+    return results.StageFail(code="price_missing", reason=reason)
+
+
 def _failed(error: Exception) -> results.Outcome:
     """Return the outcome for what a stage let through: a port's word counts, anything else is a fault of ours."""
+    unpaid = _of_kind(error, Unpaid)
+    if unpaid is not None:
+        return _not_paid(unpaid)
     problem = _port_error(error)
     if problem is None:
         log.error("stage_crashed", exc_info=error)
@@ -116,6 +145,20 @@ def _failed(error: Exception) -> results.Outcome:
     if isinstance(problem, Permanent) or (isinstance(problem, FetchFailed) and not problem.transient):
         return results.StageFail(code=problem.code, reason=reason)
     return results.StageRetry(reason=reason, code=problem.code, after_seconds=problem.after_seconds)
+
+
+def _of_kind(error: BaseException, kind: type[E]) -> E | None:
+    """Return the first error of a kind, also when it comes out of a task group together with others."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _of_kind(each, kind))), None)
+    return error if isinstance(error, kind) else None
+
+
+def _not_paid(error: Unpaid) -> results.Outcome:
+    reason = error.reason[:REASON_LIMIT]
+    if error.passes:
+        return results.StageRetry(reason=reason, code=error.code)
+    return results.StageFail(code=error.code, reason=reason)
 
 
 def _port_error(error: Exception) -> PortError | None:

@@ -69,6 +69,8 @@ class Conversation(ChatPart, frozen=True, kw_only=True):
     """The provider's own when not given; some models know no other."""
     most_tokens: int | None = None
     """Of the reply."""
+    purpose: str = ""
+    """What it is for, in the books; no provider sees it."""
 
 
 class Usage(ChatPart, frozen=True, kw_only=True):

@@ -14,7 +14,12 @@ import msgspec
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import KeyNotFoundError, NoStreamResponseError, NotFoundError
+from nats.js.errors import (
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NoStreamResponseError,
+    NotFoundError,
+)
 from nats.js.kv import KeyValue
 
 from chassis import logs
@@ -46,6 +51,25 @@ class Bucket:
             return (await self._bucket.get(name)).value
         except KeyNotFoundError:
             return None
+
+    async def entry(self, name: str) -> tuple[bytes, int] | None:
+        """Return what is kept under a name with its revision, None if nothing is. Raises what NATS raises."""
+        try:
+            found = await self._bucket.get(name)
+        except KeyNotFoundError:
+            return None
+        return found.value or b"", found.revision or 0
+
+    async def swap(self, name: str, value: bytes, revision: int) -> bool:
+        """Keep a value in place of that revision, 0 for none; False if another one is there. Raises what NATS raises."""
+        try:
+            await self._bucket.update(name, value, last=revision)
+        except KeyWrongLastSequenceError:
+            return False
+        except NoStreamResponseError:
+            self._bucket = await _opened(self._js)
+            return False
+        return True
 
     async def put(self, name: str, value: bytes) -> None:
         """Keep a value. Raises what NATS raises."""

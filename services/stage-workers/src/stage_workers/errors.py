@@ -23,6 +23,20 @@ class Permanent(PortError):
     """Another attempt would end the same way. The runner turns it into a failure of the stage."""
 
 
+class Unpaid(Exception):
+    """A call that was not made, since the job's limit does not allow it or no record of it could be kept.
+
+    It is no PortError: a stage that can do without an answer must not go on as if the others were still to be had.
+    """
+
+    def __init__(self, code: str, reason: str, *, passes: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.passes = passes
+        """Whether another attempt may be able to pay."""
+
+
 def of_the_store(error: StoreUnavailable) -> PortError:
     """Return what a failure of the article store means for a stage."""
     if isinstance(error, StoreRefused):

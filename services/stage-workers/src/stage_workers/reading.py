@@ -31,7 +31,7 @@ async def read_page(url: str, ctx: StageContext) -> Page:
     page = await ctx.checkpoint(key("page", url), Page, lambda: ctx.fetcher.page(url))
     if is_error_page(page.title, page.text):
         raise FetchFailed(url, "soft_404", f"{url} answered with an error's text", transient=False)
-    if gives_orders(page):
+    if await asyncio.to_thread(gives_orders, page):
         raise FetchFailed(
             url, "hostile_text", f"{url} gives orders to machines that read it", transient=False
         )

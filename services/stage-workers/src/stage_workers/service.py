@@ -32,6 +32,7 @@ from stage_workers.payloads import Payloads
 from stage_workers.registry import REGISTRY, StageFunction
 from stage_workers.runner import Runner
 from stage_workers.settings import Settings, chosen_stages
+from stage_workers.spending.tariff import tariff
 from stage_workers.tables import open_article_table
 
 log = logs.get_logger(__name__)
@@ -73,7 +74,7 @@ async def run(
         )
         clock = SystemClock()
         bucket = await open_bucket(js)
-        attempts = Attempts(registry, ports, Payloads(objects), bucket, client, clock)
+        attempts = Attempts(registry, ports, Payloads(objects), bucket, client, clock, tariff(settings))
         runner = Runner(client, attempts, HandBacks(bucket), stages, settings.stage_slots, clock)
         broker = _control(settings, runner, closed)
         stack.push_async_callback(stop_broker, broker)

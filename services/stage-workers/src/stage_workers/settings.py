@@ -11,6 +11,8 @@ import msgspec
 from chassis.errors import SettingsError
 from contracts.stages import StageId
 
+Price = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read from the environment at start."""
@@ -48,6 +50,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Key for gemini when no other is given; gemini writes when it is set and no writer is named."""
     model_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 180
     """Time for one answer of the model."""
+    model_most_tokens: Annotated[int, msgspec.Meta(ge=256, le=1_000_000)] = 16384
+    """Of one answer, thoughts included, in jobs with max_cost_usd: so much is set aside for each call."""
+    price_input_tokens: Price | None = None
+    """USD for a million tokens that the model reads; 0 for a model that costs nothing."""
+    price_output_tokens: Price | None = None
+    """USD for a million tokens that it writes."""
+    price_search: Price | None = None
+    """USD for one search; 0 for an engine that costs nothing."""
+    price_image: Price | None = None
+    """USD for one image."""
     search: Literal["site", "searxng", "brave"] = "site"
     """Who searches: site ranks the company's own pages, the others search the web."""
     search_url: str = ""

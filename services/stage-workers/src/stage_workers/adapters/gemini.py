@@ -121,7 +121,7 @@ class Gemini:
             text="".join(part.text for part in parts),
             calls=tuple(_call(call, number) for number, call in enumerate(calls, 1)),
             finish="length" if finish == "MAX_TOKENS" else "stop",
-            usage=Usage(input_tokens=used.prompt_token_count, output_tokens=used.candidates_token_count),
+            usage=_usage(used),
             model=self._model,
         )
 
@@ -131,6 +131,15 @@ class Gemini:
         status = int(error.code or 500)
         now = self._clock.now()
         return model_errors.refusal(status, body, headers, provider=self._model, key=self._key, now=now)
+
+
+def _usage(used: Any) -> Usage:
+    """Return the tokens that are charged for: thoughts count as output, and only the total tells of them."""
+    thought_and_said = used.total_token_count - used.prompt_token_count
+    return Usage(
+        input_tokens=used.prompt_token_count,
+        output_tokens=max(used.candidates_token_count, thought_and_said),
+    )
 
 
 def _library() -> Any:

@@ -48,6 +48,12 @@ class _Choice(msgspec.Struct):
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+    def charged(self) -> Usage:
+        """Return the tokens that are charged for; some providers leave thoughts out of all but the total."""
+        read, written = self.prompt_tokens or 0, self.completion_tokens or 0
+        return Usage(input_tokens=read, output_tokens=max(written, (self.total_tokens or 0) - read))
 
 
 class _Answer(msgspec.Struct):
@@ -89,7 +95,7 @@ class OpenAICompatible(EndpointOwner[ModelEndpoint]):
             text=choice.message.content or "",
             calls=tuple(_call(call, number) for number, call in enumerate(calls, 1)),
             finish="length" if choice.finish_reason == "length" else "stop",
-            usage=Usage(input_tokens=used.prompt_tokens or 0, output_tokens=used.completion_tokens or 0),
+            usage=used.charged(),
             model=answer.model or self._model,
         )
 

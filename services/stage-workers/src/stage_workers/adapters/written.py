@@ -25,11 +25,11 @@ class WritingModel:
     """Performs tasks by prompts. Calls that read pages have no tools."""
 
     def __init__(self, chat: ChatModel) -> None:
-        self._chat = chat
+        self.chat = chat
 
     @property
     def name(self) -> str:
-        return self._chat.name
+        return self.chat.name
 
     async def perform(self, task: Task[T]) -> T:
         """See LanguageModel. Raises Transient ``model_malformed`` when the second answer does not fit either."""
@@ -54,7 +54,7 @@ class WritingModel:
         return await self._complete(conversation, "Converse")
 
     async def _complete(self, conversation: Conversation, task: str) -> Reply:
-        reply = await self._chat.complete(conversation)
+        reply = await self.chat.complete(msgspec.structs.replace(conversation, purpose=task))
         log.info(
             "model_answered",
             model=reply.model,

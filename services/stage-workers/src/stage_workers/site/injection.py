@@ -22,6 +22,9 @@ from stage_workers.ports import Page
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _MOST_ENCODED = 50
+_MOST_CHARACTERS = 400_000
+"""Of a page: more than any prompt holds."""
+_PART, _OVERLAP = 8_000, 1_000
 _ESCAPE = re.compile(r"\\(?=[^\w\s]|_)")
 _EMPHASIS = re.compile(r"[*_`]+")
 _SPACE = re.compile(r"[^\S\n]+")
@@ -37,9 +40,16 @@ class _Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def gives_orders(page: Page) -> bool:
-    """Whether a page's text, title, address or any other fact about it speaks to machines."""
+    """Whether a page's text, title, address or any other fact about it speaks to machines. Takes CPU: call it in a
+    thread."""
     facts = (page.title, page.description, page.author or "", page.site_name or "", _address_words(page.url))
-    return any(is_order(text) for text in (*facts, page.text))
+    return any(is_order(text) for text in (*facts, *_parts(page.text)))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield a text in parts that overlap: other threads run between them."""
+    for start in range(0, min(len(text), _MOST_CHARACTERS), _PART):
+        yield text[max(0, start - _OVERLAP) : start + _PART]
 
 
 def is_order(text: str) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from contracts.articles import ArticleResult, QualityReport
 from contracts.results import Summary
 from contracts.stages import PublishInput
+from contracts.usage import Usage
 from stage_workers.article_row import ArticleRow, article_id, row_of
 from stage_workers.outcome import Done, Outcome
 from stage_workers.ports import StageContext
@@ -117,8 +118,13 @@ def _result(inp: PublishInput, edition: Edition, body: str, text: str) -> Articl
         fingerprint=inp.review.fingerprint,
         index=request.index,
         client_info=request.client_info,
+        usage=_usage(inp),
         notes=_notes(inp),
     )
+
+
+def _usage(inp: PublishInput) -> Usage | None:
+    return inp.usage and msgspec.structs.replace(inp.usage, pages=inp.research.pages_read)
 
 
 def _report(inp: PublishInput) -> QualityReport:
