@@ -38,7 +38,7 @@ check: setup ## lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## everything CI runs: check, all tests, then a minute of faults
+test: check $(if $(CI),deploy-tools) ## everything CI runs: check, all tests, then a minute of faults
 	$(BIN)/pytest -n 4 --dist loadfile
 	$(MAKE) chaos-minute
 
@@ -61,9 +61,18 @@ bench: setup ## ratios against raw baselines measured in the same run
 bench-peers: setup ## the same no-op workflow on four peer systems, in one run
 	$(BIN)/python -m bench.peers
 
+deploy-tools: setup ## install what deployment files are checked with, into .deploy-tools
+	@$(BIN)/python -m deploy.tools
+
+deploy-check: deploy-tools ## prove what can be proved of images, Compose, Kubernetes, Tilt and the proxy without running them
+	DEPLOY_CHECK=1 $(BIN)/pytest tests/deploy
+
+images-check: deploy-tools ## build the images with podman, run the system in containers, and write one article (as root, on Debian)
+	$(BIN)/python -m deploy.images_check
+
 CHAOS_MINUTES ?= 3
 CHAOS_SEED ?= 1
 chaos: setup ## inject faults for CHAOS_MINUTES (3) with each seed of CHAOS_SEED, and prove that nothing is lost
 	$(BIN)/python -m chaos --minutes $(CHAOS_MINUTES) --seed $(CHAOS_SEED) --report docs/chaos.md
 
-.PHONY: browser screenshot chaos-minute help setup lock demo up fmt check test eval bench bench-peers chaos
+.PHONY: deploy-tools deploy-check images-check browser screenshot chaos-minute help setup lock demo up fmt check test eval bench bench-peers chaos

@@ -1,5 +1,8 @@
 -- Database roles: one for each service, with its own schema and the views of the others. Applied after every migration,
 -- since tables may have come; a service uses its role whenever its login may (see docs/operations or the README).
+-- Two that grant at the same time would find rows of the catalogue changed under their hands.
+SELECT pg_advisory_xact_lock(1919904869);
+
 DO $$
 DECLARE
     service record;

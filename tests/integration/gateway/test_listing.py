@@ -42,7 +42,7 @@ READS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("orchestrator", "in_flight", (15.0, [1])),
     ("orchestrator", "earlier_articles", ([DEFAULT_TENANT], 200)),
     ("notifier", "missed_events", (100.0, 5.0)),
-    ("notifier", "candidates", ([], 10)),
+    ("notifier", "candidates", ([], [], 10)),
 ]
 
 
