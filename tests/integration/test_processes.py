@@ -171,7 +171,6 @@ def test_a_missing_setting_is_named(name: str, tmp_path: Path, start: Start) -> 
 @pytest.mark.parametrize(
     ("name", "variable", "value"),
     [
-        ("gateway", "BLOG_WRITER_HOST", "0.0.0.0"),
         ("gateway", "BLOG_WRITER_PORT", "http"),
         ("gateway", "BLOG_WRITER_LOG_LEVEL", "loud"),
         ("orchestrator", "BLOG_WRITER_MAX_CONCURRENT", "0"),

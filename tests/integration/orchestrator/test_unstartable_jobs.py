@@ -54,8 +54,8 @@ async def test_a_job_that_is_cancelled_while_it_is_chosen_stays_cancelled(
     await store.advance([(first, submit), (second, submit_other)])
     choose = store.choose
 
-    async def choose_and_lose(connection: Any, slots: int) -> Any:
-        picked = await choose(connection, slots)
+    async def choose_and_lose(connection: Any, *limits: Any) -> Any:
+        picked = await choose(connection, *limits)
         await other.advance(
             [(first, CancelJob(job_id=first, tenant="default", requested_at=submit.submitted_at))]
         )
