@@ -67,7 +67,8 @@ class Receiver:
             writer.close()
 
     def url(self, number: int) -> str:
-        return f"http://127.0.1.{number % HOSTS + 1}:{self.port}/{number}"
+        """Return an endpoint; each host has some of every kind."""
+        return f"http://127.0.1.{number // (ENDPOINTS // HOSTS) + 1}:{self.port}/{number}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         now = time.time()

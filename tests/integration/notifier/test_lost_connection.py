@@ -11,10 +11,7 @@ from chassis.errors import ConnectionLost
 from notifier.service import run
 
 
-@pytest.mark.parametrize("name", ["notifier", "notifier-events"])
-async def test_a_connection_that_is_closed_for_good_ends_the_notifier(
-    settings, jobs, monkeypatch, name
-) -> None:
+async def test_a_connection_that_is_closed_for_good_ends_the_notifier(settings, jobs, monkeypatch) -> None:
     clients, connect, ready = [], Client.connect, asyncio.Event()
 
     async def remembered(self, *args, **options) -> None:
@@ -25,7 +22,7 @@ async def test_a_connection_that_is_closed_for_good_ends_the_notifier(
     task = asyncio.create_task(run(settings, ready, asyncio.Event()))
     async with asyncio.timeout(20):
         await ready.wait()
-        (client,) = (each for each in clients if each.is_connected and each.options["name"] == name)
+        (client,) = (each for each in clients if each.is_connected and each.options["name"] == "notifier")
         await asyncio.sleep(0.5)  # so that a request for events is open
         await client._process_err("'User Authentication Expired'")
         with pytest.RaisesGroup(ConnectionLost, allow_unwrapped=True, flatten_subgroups=True):

@@ -28,8 +28,8 @@ class Store:
 class Unwanted(Intake):
     """Takes nothing."""
 
-    async def take(self, _event: Any) -> bool:
-        return False
+    async def take(self, _events: Any) -> int:
+        return 0
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ EVENTS = Stream(
             filters=tuple(subjects.event_filter(name) for name in TERMINAL_EVENTS),
             ack_wait_seconds=ACK_WAIT_SECONDS,
         ),
-        Consumer(  # its own: few jobs want these, so they are looked at in batches
+        Consumer(  # its own: few jobs want these, and no end waits behind them
             durable="notifier_steps",
             filters=tuple(subjects.event_filter(name) for name in STEP_EVENTS),
             ack_wait_seconds=ACK_WAIT_SECONDS,

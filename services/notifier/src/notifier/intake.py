@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chassis import logs
 from contracts.events import Event, event_type
@@ -33,24 +33,25 @@ class Intake:
         self._public_url = public_url
         self._wide_due = 0.0
 
-    async def take(self, event: Event) -> bool:
-        """Note the webhook of an event; False when the job does not want it told or it was noted before."""
-        job = await self._store.job(event.job_id)
-        if job is None:
-            return False
-        wish, result = job
-        return await self._note(event, wish, result)
+    async def take(self, events: Sequence[Event]) -> int:
+        """Note the webhooks of events, together; return how many were wanted and not noted before."""
+        jobs = await self._store.jobs(_jobs(events))
+        wanted = [(event, *jobs[event.job_id]) for event in events if event.job_id in jobs]
+        return await self._note(wanted)
 
     async def take_steps(self, events: Sequence[Event]) -> int:
-        """Note the webhooks of events that end no job; return how many. Most jobs want none of them."""
-        wishes = await self._store.wishes(sorted({event.job_id for event in events}))
-        wanted = [(event, wishes[event.job_id]) for event in events if event.job_id in wishes]
-        return sum([await self._note(event, wish, None) for event, wish in wanted])
+        """Note the webhooks of events that end no job, like ``take``. Most jobs want none of them."""
+        wishes = await self._store.wishes(_jobs(events))
+        wanted = [(event, wishes[event.job_id], None) for event in events if event.job_id in wishes]
+        return await self._note(wanted)
 
-    async def _note(self, event: Event, wish: Wish, result: str | None) -> bool:
-        if event_type(event) not in wish.events:
-            return False
-        noted = await self._store.insert(webhook(event, wish, result, self._public_url), self._first_delay)
+    async def _note(self, events: Iterable[tuple[Event, Wish, str | None]]) -> int:
+        webhooks = [
+            webhook(event, wish, result, self._public_url)
+            for event, wish, result in events
+            if event_type(event) in wish.events
+        ]
+        noted = await self._store.insert(webhooks, self._first_delay) if webhooks else 0
         if noted:
             self._wake.set()
         return noted
@@ -60,9 +61,13 @@ class Intake:
         kept, now = within_days * 24 * 3600, time.monotonic()
         wide = now >= self._wide_due
         events = await self._store.missed(kept if wide else min(kept, NARROW_SECONDS), older_than_seconds)
-        noted = sum([await self.take(event) for event in events])
+        noted = await self.take(events)
         if wide and not events:  # else there may be more than one answer brings
             self._wide_due = now + WIDE_EVERY_SECONDS
         if noted:
             log.warning("webhooks_recovered", webhooks=noted)
         return noted
+
+
+def _jobs(events: Iterable[Event]) -> list[str]:
+    return sorted({event.job_id for event in events})

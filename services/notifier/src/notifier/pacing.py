@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-MOST_BUCKETS = 10_000
-"""After which full buckets are forgotten: they are as good as none."""
-
 
 class _Bucket(msgspec.Struct):
     tokens: float
@@ -27,9 +24,10 @@ class Rates:
 
     def spend(self, endpoint: str, now: float) -> None:
         """Note that a webhook goes there."""
-        self._buckets[endpoint] = _Bucket(self._tokens(endpoint, now) - 1, now)
-        if len(self._buckets) > MOST_BUCKETS:
-            self._forget_full(now)
+        bucket = _Bucket(self._tokens(endpoint, now) - 1, now)
+        self._buckets.pop(endpoint, None)
+        self._buckets[endpoint] = bucket  # behind all others, which were used before
+        self._forget_full(now)
 
     def empty(self, now: float) -> list[str]:
         """Return the endpoints to which none may go now."""
@@ -47,6 +45,6 @@ class Rates:
         return min(self._most, bucket.tokens + (now - bucket.at) * self._rate)
 
     def _forget_full(self, now: float) -> None:
-        self._buckets = {
-            name: bucket for name, bucket in self._buckets.items() if self._tokens(name, now) < self._most
-        }
+        """Keep no full bucket, which is as good as none: those that are kept are looked at for each webhook."""
+        while self._tokens(oldest := next(iter(self._buckets)), now) >= self._most:
+            del self._buckets[oldest]

@@ -1,8 +1,8 @@
--- name: job
--- Where a job's webhooks go, which events they tell, and what the job produced; no row when nobody asked for one.
-SELECT c.url, c.events, c.payload, r.result
+-- name: jobs
+-- Where webhooks of the jobs $1 go, which events they tell, and what the job produced; no row for those that want none.
+SELECT c.job_id, c.url, c.events, c.payload, r.result
 FROM api.callbacks AS c LEFT JOIN api.results AS r ON r.job_id = c.job_id
-WHERE c.job_id = $1;
+WHERE c.job_id = ANY($1::uuid[]);
 
 -- name: wishes
 -- Those of the jobs $1 that want more than their ends told.
@@ -10,17 +10,21 @@ SELECT job_id, url, events, payload
 FROM api.callbacks
 WHERE job_id = ANY($1::uuid[]) AND events IS NOT NULL;
 
--- name: insert_delivery
--- Note a webhook, once for each event; gives no row when it was noted before. For a disabled endpoint it is held.
-INSERT INTO notifier.deliveries (job_id, tenant, seq, event, url, host, body, next_attempt_at, status)
-VALUES (
-    $1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 second',
+-- name: insert_deliveries
+-- Note webhooks, one for each event, unless it was noted before; held for a disabled endpoint. In one order, since two
+-- notifiers may have the same ones and would else wait for each other.
+INSERT INTO notifier.deliveries (job_id, seq, tenant, event, url, host, body, next_attempt_at, status)
+SELECT
+    n.*,
+    now() + $1 * interval '1 second',
     CASE WHEN EXISTS (
-        SELECT FROM notifier.endpoints WHERE endpoint = notifier.endpoint_of($2, $5) AND disabled_at IS NOT NULL
+        SELECT FROM notifier.endpoints AS e
+        WHERE e.endpoint = notifier.endpoint_of(n.tenant, n.url) AND e.disabled_at IS NOT NULL
     ) THEN 'held' ELSE 'pending' END
-)
-ON CONFLICT (job_id, seq) DO NOTHING
-RETURNING id;
+FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])
+    AS n (job_id, seq, tenant, event, url, host, body)
+ORDER BY n.job_id, n.seq
+ON CONFLICT (job_id, seq) DO NOTHING;
 
 -- name: missed_events
 -- Events that came between $1 and $2 seconds ago, of jobs that want them told, and have no delivery. A job that failed

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import asyncpg
 
 from chassis import logs
-from chassis.broker import Publisher, ensure_stream, faststream_broker, lost, stop_broker
+from chassis.broker import Publisher, ensure_stream, lost
 from chassis.broker import connect as connect_nats
 from chassis.clock import SystemClock
 from chassis.database import close
@@ -19,7 +19,7 @@ from chassis.http import operations
 from chassis.lifecycle import every, until
 from chassis.migrate import check_migrated
 from contracts.streams import DEAD_LETTERS, EVENTS
-from notifier.consumers import consume_steps, ensure_consumer, pace, subscribe
+from notifier.consumers import consume
 from notifier.endpoint import new_client
 from notifier.intake import Intake
 from notifier.requests import Requests
@@ -64,11 +64,6 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
         await requests.attach(client)
         intake = Intake(store, wake, settings.webhook_retry_seconds[0], settings.public_url)
         publisher = Publisher(js)
-        broker = faststream_broker(settings.nats_url, "notifier-events", closed.set)
-        events = subscribe(broker, intake, publisher, clock)
-        stack.push_async_callback(stop_broker, broker)
-        await broker.start()
-        pace(events)
         ready.set()
         log.info("notifier_ready")
         await until(
@@ -78,9 +73,8 @@ async def run(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> 
             every(
                 settings.webhook_sweep_seconds, lambda: intake.sweep(settings.job_cleanup_days), name="sweep"
             ),
-            consume_steps(js, intake, publisher, clock),
+            *consume(js, intake, publisher, clock),
             every(settings.webhook_sweep_seconds, store.release_held, name="held"),
-            every(settings.webhook_sweep_seconds, lambda: ensure_consumer(js), name="consumer"),
             every(600, lambda: store.delete_old(settings.job_cleanup_days + 1), name="retention"),
             *([copy_events(js, settings.nats_tenants)] if settings.nats_tenants else []),
             *operations(settings.operations_port, stop, client, pool),

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from chassis.database import Queries
+from chassis.database import Queries, columns
 from contracts import codec
 from contracts.events import Event
 from contracts.webhooks import ReplayDeliveries
@@ -39,30 +39,20 @@ class DeliveryStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def job(self, job_id: str) -> tuple[Wish, str | None] | None:
-        """Return a job's wish and its result as JSON; None when it wants no webhook."""
-        row = await self._pool.fetchrow(_queries["job"], job_id)
-        return None if row is None else (Wish.of(row["url"], row["events"], row["payload"]), row["result"])
+    async def jobs(self, job_ids: Sequence[str]) -> dict[str, tuple[Wish, str | None]]:
+        """Return the wishes, and the results as JSON, of those jobs that want webhooks."""
+        rows = await self._pool.fetch(_queries["jobs"], list(job_ids))
+        return {str(row["job_id"]): (_wish(row), row["result"]) for row in rows}
 
     async def wishes(self, job_ids: Sequence[str]) -> dict[str, Wish]:
         """Return the wishes of those jobs that want more than their ends told."""
         rows = await self._pool.fetch(_queries["wishes"], list(job_ids))
-        return {str(row["job_id"]): Wish.of(row["url"], row["events"], row["payload"]) for row in rows}
+        return {str(row["job_id"]): _wish(row) for row in rows}
 
-    async def insert(self, webhook: Webhook, delay_seconds: float) -> bool:
-        """Note a webhook; return False when the event's delivery was there already."""
-        identifier = await self._pool.fetchval(
-            _queries["insert_delivery"],
-            webhook.job_id,
-            webhook.tenant,
-            webhook.seq,
-            webhook.event,
-            webhook.url,
-            host_of(webhook.url),
-            webhook.body,
-            delay_seconds,
-        )
-        return identifier is not None
+    async def insert(self, webhooks: Sequence[Webhook], delay_seconds: float) -> int:
+        """Note webhooks, of which there must be some, in one transaction; return how many were not there already."""
+        rows = columns(map(_row, webhooks))
+        return _count(await self._pool.execute(_queries["insert_deliveries"], delay_seconds, *rows))
 
     async def missed(self, within_seconds: float, older_than_seconds: float) -> list[Event]:
         """Return up to 100 events of that age that have no delivery, of jobs that want them told."""
@@ -173,6 +163,15 @@ async def _record_failure(connection: Any, attempt: Attempt, judge: Judge) -> Ve
     if after.disabled_at is not None and before.disabled_at is None:
         await connection.execute(_queries["hold"], delivery.endpoint)
     return verdict
+
+
+def _wish(row: asyncpg.Record) -> Wish:
+    return Wish.of(row["url"], row["events"], row["payload"])
+
+
+def _row(webhook: Webhook) -> tuple[str, int, str, str, str, str, bytes]:
+    host = host_of(webhook.url)
+    return webhook.job_id, webhook.seq, webhook.tenant, webhook.event, webhook.url, host, webhook.body
 
 
 def _count(tag: str) -> int:
