@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,11 +27,19 @@ class ServerFailed(CommandError):
     """An embedded server did not start."""
 
 
+_PORTS = range(15_000, 32_000)
+
+
 def free_port() -> int:
-    """Return a port of the loopback address that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback address that is free now.
+
+    It lies below those that systems give to outgoing connections, one of which could take it before it is used.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerFailed(f"no port from {_PORTS.start} to {_PORTS.stop - 1} is free")
 
 
 class Child:

@@ -17,7 +17,7 @@ from orchestrator.dead_letters import DeadLetters
 
 
 async def until_letters(letters: DeadLetters, count: int) -> list[Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(rows := await letters.latest(100)) < count:
             await asyncio.sleep(0.02)
     return rows

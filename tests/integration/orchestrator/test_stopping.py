@@ -32,11 +32,19 @@ async def test_what_it_could_not_commit_goes_to_another_at_once_and_it_ends_in_t
 async def test_nothing_is_taken_by_one_that_has_stopped(bench: Any) -> None:
     async with bench.orchestrator():
         await bench.until(await bench.submit(), "running")
+        await until_acked(bench)
     await bench.submit()
     await asyncio.sleep(0.5)
     assert await bench.pool.fetchval("SELECT count(*) FROM jobs.jobs") == 1
     info = await bench.js.consumer_info("BLOG_COMMANDS", "orchestrator")
     assert (info.num_pending, info.num_ack_pending, info.num_waiting) == (1, 0, 0)
+
+
+async def until_acked(bench: Any) -> None:
+    """Wait until the orchestrator owes the server no ack: one that it did not get to send brings a second copy."""
+    async with asyncio.timeout(30):
+        while (await bench.js.consumer_info("BLOG_COMMANDS", "orchestrator")).num_ack_pending:
+            await asyncio.sleep(0.02)
 
 
 async def until_waiting(bench: Any) -> None:
