@@ -30,7 +30,7 @@ async def test_an_endpoint_that_fails_often_is_left_alone_and_then_probed_by_one
 ) -> None:
     sink.always = "500 Oops"
     ladder = (0.0, *[0.05] * 200)
-    async with notifying(webhook_retry_seconds=ladder, webhook_breaker_seconds=0.5):
+    async with notifying(webhook_retry_seconds=ladder, webhook_breaker_seconds=1.5):
         events = [await jobs.end(sink.url) for _ in range(12)]
         await until(lambda: _open(jobs), 40)
         spared = len(sink.received)

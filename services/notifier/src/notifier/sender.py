@@ -74,8 +74,9 @@ class Sender:
     async def _claim(self) -> tuple[list[Delivery], bool]:
         """Take what may be sent now; also say whether there may be more of it."""
         now = time.monotonic()
-        candidates = await self._store.candidates(self._full_hosts(), self._full_endpoints(now), CANDIDATES)
+        # Counted before the question: what ends meanwhile may open a breaker that the answer shows closed.
         flying = [(delivery.endpoint, delivery.host) for delivery in self._in_flight.values()]
+        candidates = await self._store.candidates(self._full_hosts(), self._full_endpoints(now), CANDIDATES)
         chosen = choose(candidates, flying, lambda endpoint: self._rates.left(endpoint, now), self._caps)
         # Twice the timeout leaves time for the record; after a crash another sender waits that long.
         probes = {each.endpoint for each in chosen if each.probe}
