@@ -73,6 +73,7 @@ def undisturbed(folder: str) -> dict[str, str]:
         "BLOG_WRITER_DB_PATH",
         "BLOG_WRITER_ARTICLE_STORE",
         "BLOG_WRITER_PORT",
+        "BLOG_WRITER_MAX_COST_USD",
     }
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
     fixed = {

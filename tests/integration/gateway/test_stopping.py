@@ -45,6 +45,7 @@ async def release_later(door: Any, transaction: Any) -> None:
             except ConnectionRefusedError:
                 break
             writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
             await asyncio.sleep(0.02)
     await transaction.rollback()
 

@@ -188,24 +188,51 @@ async def test_a_call_that_the_ledger_cannot_be_told_of_is_not_made(till: Till) 
     with pytest.raises(Unpaid) as caught:
         await purse.pay(ASKED, call, costing(1))
     assert (caught.value.code, caught.value.passes, made) == ("ledger_unavailable", True, False)
+    assert (await till.account()).total == 0, "what was set aside for it is still set aside"
 
 
-async def test_a_worker_whose_command_is_another_s_makes_no_call(till: Till) -> None:
-    purse, made = await till.purse(held=lambda: False), False
+async def test_without_a_limit_a_call_is_made_though_the_ledger_cannot_be_told(till: Till) -> None:
+    purse = await till.purse(allowed(None))
+
+    async def call() -> str:
+        return "found"
+
+    await till.bench.js.delete_stream(streams.RESULTS.name)
+    assert await purse.pay(ASKED, call, costing(1)) == "found"
+
+
+async def test_what_the_ledger_heard_of_is_not_set_aside_any_more(till: Till) -> None:
+    purse = await till.purse()
+
+    async def call() -> None:
+        await till.bench.js.delete_stream(streams.RESULTS.name)
+
+    await purse.pay(ASKED, call, costing(70))
+    assert await till.account() == Account(70)
+
+
+@pytest.mark.parametrize("looks", [0, 1], ids=["before", "while the ledger is told"])
+async def test_a_worker_whose_command_is_another_s_makes_no_call_and_sets_nothing_aside(
+    till: Till, looks: int
+) -> None:
+    answers = iter([True] * looks)
+    purse, made = await till.purse(held=lambda: next(answers, False)), False
 
     async def call() -> None:
         nonlocal made
         made = True
 
     task = asyncio.create_task(purse.pay(ASKED, call, costing(1)))
-    await till.bench.until(lambda: _has_told(till))
+    await till.bench.until(lambda: _has_told(till, ["open", "refused"][: 2 * looks]))
     await till.bench.never(lambda: made or task.done(), 0.2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    if looks:
+        assert await till.account() == Account(0)
 
 
-async def _has_told(till: Till) -> bool:
-    return bool(await till.told())
+async def _has_told(till: Till, states: list[str]) -> bool:
+    return [each.state for each in await till.told()] == states
 
 
 class Chat:

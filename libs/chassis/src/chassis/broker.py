@@ -125,7 +125,7 @@ async def _probe(url: str, name: str) -> None:
     except (OSError, NatsError, ValueError) as error:
         reason = reasons[-1] if reasons else error
         raise ServerUnreachable("NATS_URL", str(reason) or type(reason).__name__) from error
-    await client.close()
+    await _close(client)
 
 
 async def _open(url: str, **settings: Any) -> Client:
@@ -136,12 +136,18 @@ async def _open(url: str, **settings: Any) -> Client:
         await asyncio.shield(connecting)
     except BaseException:
         # Cancelled in the middle it would leave a socket that nobody knows of.
-        with contextlib.suppress(Exception):  # what stopped it is raised below
-            await asyncio.wait_for(connecting, SETTLE_SECONDS)
-        with contextlib.suppress(AssertionError):  # nats-py's, for an address that it did not even try
-            await client.close()
+        try:
+            with contextlib.suppress(Exception):  # what stopped it is raised below
+                await asyncio.wait_for(connecting, SETTLE_SECONDS)
+        finally:
+            await _close(client)
         raise
     return client
+
+
+async def _close(client: Client) -> None:
+    """Close a client, also when nobody waits for the end of it; one that never tried an address may refuse."""
+    await asyncio.shield(asyncio.gather(client.close(), return_exceptions=True))
 
 
 def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:

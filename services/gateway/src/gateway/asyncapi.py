@@ -1,6 +1,6 @@
 """The AsyncAPI document of what comes without being asked for: events on NATS, and webhooks. Pure.
 
-It is made from the contracts; ``docs/adr/0016-asyncapi-from-the-contracts.md`` says why FastStream does not write it.
+It is made from the contracts; ``docs/adr/0012-asyncapi-from-the-contracts.md`` says why FastStream does not write it.
 Source of the form: the AsyncAPI specification 3.0.0.
 """
 

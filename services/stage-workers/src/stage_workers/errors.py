@@ -46,7 +46,7 @@ def of_the_store(error: StoreUnavailable) -> PortError:
 
 class FetchFailed(PortError):
     """A page could not be read. ``code`` says why: ``dns``, ``connect``, ``timeout``, ``tls``, ``protocol``,
-    ``http_404``, ``too_large``, ``not_html``, ``too_many_redirects``, ``robots_denied``, ``empty_page``, ``encrypted_pdf``, …; stages decide
+    ``http_404``, ``too_large``, ``not_html``, ``too_many_redirects``, ``robots_denied``, ``empty_page``, ``too_deep``, …; stages decide
     whether they can go on without it. ``reason`` names the address."""
 
     def __init__(self, url: str, code: str, reason: str, *, transient: bool) -> None:

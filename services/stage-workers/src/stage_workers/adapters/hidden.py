@@ -6,6 +6,7 @@ things that lie above the text hide is not known here.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +18,14 @@ from cssselect import GenericTranslator, SelectorError
 from lxml.etree import XPathError
 
 MOST_RULES = 1000
+MOST_LOOKS = 10_000_000
+"""Elements of a page times rules that are looked for in it: a second's work."""
+MOST_WORDS = 20
+"""Of a background."""
 MOST_CSS = 200_000
 """Characters of a page's style sheets."""
+LONGEST_PATH = 3
+"""Elements that a selector names one inside the other."""
 _NEVER_SHOWN = (
     "//template | //noscript | //script | //style | //iframe | //object | //svg | //dialog[not(@open)]"
 )
@@ -49,7 +56,8 @@ def drop_hidden(tree: Any) -> None:
     """Take out of a page what its readers do not see."""
     styles = _styles(tree)
     unseen = [*tree.xpath(_NEVER_SHOWN), *tree.xpath(_MARKED)]
-    unseen += [element for element, style in styles.items() if is_hidden(style, _ground(element, styles))]
+    colours = {element: _colour(style) for element, style in styles.items()}
+    unseen += [element for element, style in styles.items() if is_hidden(style, _ground(element, colours))]
     for element in unseen:
         if element.getparent() is not None and element.tag not in {"html", "body", "head"}:
             element.drop_tree()
@@ -98,14 +106,14 @@ def _is_as_its_ground(style: Mapping[str, str], ground: Colour) -> bool:
     return bool(colour.alpha < _FAINTEST or unlike <= _SAME_COLOUR)
 
 
-def _ground(element: Any, styles: Mapping[Any, Style]) -> Colour:
+def _ground(element: Any, colours: Mapping[Any, Colour | None]) -> Colour:
     """Return the colour behind an element: that of the nearest one around it that has one, else white."""
-    around = (styles[each] for each in element.iterancestors() if each in styles)
-    return next((colour for style in around if (colour := _colour(style))), _WHITE)
+    around = (colours.get(each) for each in element.iterancestors())
+    return next((colour for colour in around if colour is not None), _WHITE)
 
 
 def _colour(style: Mapping[str, str]) -> Colour | None:
-    for part in (style.get("background-color", ""), *style.get("background", "").split()):
+    for part in (style.get("background-color", ""), *style.get("background", "").split()[:MOST_WORDS]):
         colour = tinycss2.color3.parse_color(part)
         if colour not in {None, "currentColor"} and colour.alpha >= _FAINTEST:
             return (colour.red, colour.green, colour.blue)
@@ -125,7 +133,8 @@ def _styles(tree: Any) -> dict[Any, Style]:
     """Return what style sheets, then ``style`` attributes, say of elements; a later rule goes before an earlier one."""
     styles: defaultdict[Any, Style] = defaultdict(dict)
     sheets = "\n".join(str(text) for text in tree.xpath("//style/text()"))[:MOST_CSS]
-    for path, declared in _rules(sheets):
+    most = min(MOST_RULES, int(MOST_LOOKS / (1 + tree.xpath("count(//*)"))))
+    for path, declared in itertools.islice(_rules(sheets), most):
         for element in _found(tree, path):
             styles[element].update(declared)
     for element in tree.xpath("//*[@style]"):
@@ -142,19 +151,26 @@ def _coloured(element: Any) -> Style:
 
 
 def _rules(css: str) -> Iterator[tuple[str, Style]]:
-    """Yield an XPath and the telling declarations of each rule for screens, up to a number of them."""
-    left = MOST_RULES
+    """Yield an XPath and the telling declarations of each rule for screens that is quickly looked for."""
     for rule in _for_screens(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)):
         declared = _declared(tinycss2.parse_declaration_list(rule.content))
+        selector = tinycss2.serialize(rule.prelude).strip()
         try:
-            path = GenericTranslator().css_to_xpath(tinycss2.serialize(rule.prelude)) if declared else ""
+            path = GenericTranslator().css_to_xpath(selector) if declared and _is_quick(selector) else ""
         except SelectorError:  # of a state, like :hover, or newer than the library
             continue
         if path:
             yield path, declared
-            left -= 1
-        if not left:
-            return
+
+
+def _is_quick(selectors: str) -> bool:
+    """Whether elements are found by looking at each once, or twice: siblings and places among them take squares."""
+    return all(
+        "~" not in selector.replace("~=", "")
+        and ":" not in selector
+        and len(selector.split()) <= LONGEST_PATH
+        for selector in selectors.replace(">", " ").split(",")
+    )
 
 
 def _for_screens(rules: Iterable[Any]) -> Iterator[Any]:

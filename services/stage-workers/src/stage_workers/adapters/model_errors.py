@@ -13,7 +13,9 @@ _REASON = 500
 _KEY_WORDS = re.compile(r"API_KEY_INVALID|API key not valid|invalid_api_key", re.IGNORECASE)
 _BLOCKED_WORDS = re.compile(r"content_filter|content_policy|safety system", re.IGNORECASE)
 _RETRY_DELAY = re.compile(r'"?retry_?delay"?\s*:\s*"?(\d+(?:\.\d+)?)s', re.IGNORECASE)
-_PASSING = frozenset({408, 409, 425, 499})
+_PASSING = frozenset({409, 425})
+_TOO_LATE = frozenset({408, 499, 504, 524})
+"""Somebody on the way stopped waiting: the model may have answered, and charged for it."""
 
 
 def refusal(
@@ -24,8 +26,8 @@ def refusal(
     wait = _wait(body, headers, now)
     if status == 429:  # noqa: PLR2004  Too Many Requests
         return Transient("model_rate_limited", reason, wait)
-    if status >= 500 or status in _PASSING:  # noqa: PLR2004  server errors
-        return Transient("model_unavailable", reason, wait)
+    if status >= 500 or status in _PASSING | _TOO_LATE:  # noqa: PLR2004  server errors
+        return Transient("model_timeout" if status in _TOO_LATE else "model_unavailable", reason, wait)
     if status in {401, 403} or _KEY_WORDS.search(body):
         return Permanent("model_key", reason)
     if status == 404:  # noqa: PLR2004  Not Found

@@ -92,7 +92,10 @@ class HttpPageFetcher:
             raise FetchFailed(url, "not_html", f"{url} is {fetched.content_type}, not HTML", transient=False)
         if charsets.is_binary(fetched.body):
             raise FetchFailed(url, "not_html", f"{url} is a file, not HTML", transient=False)
-        page = await asyncio.to_thread(_page, fetched, self._clock.now())
+        try:
+            page = await asyncio.to_thread(_page, fetched, self._clock.now())
+        except RecursionError as error:
+            raise FetchFailed(url, "too_deep", f"{url} nests too deeply", transient=False) from error
         if page is None:
             raise FetchFailed(url, "empty_page", f"{url} has no text", transient=False)
         return page

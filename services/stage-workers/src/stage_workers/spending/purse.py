@@ -87,11 +87,14 @@ class Purse:
 
         A call that is cancelled, or fails so that nobody can say whether it was charged for, stays reserved.
         """
-        intent = self._intent(asked)
-        await self._reserve(intent)
-        await self._tell(intent, TRIES)
         if not self._held():
             await asyncio.Event().wait()  # until the attempt's cancellation comes here
+        intent = self._intent(asked)
+        await self._reserve(intent)
+        await self._announce(intent)
+        if not self._held():
+            await self._settle(intent, "refused", Cost(micros=0))
+            await asyncio.Event().wait()  # as above
         try:
             result = await call()
         except PortError as error:
@@ -128,6 +131,25 @@ class Purse:
         if account is None:
             raise Unpaid("budget_exceeded", _exceeded(intent, self._known, limit))
 
+    async def _announce(self, intent: PaidCall) -> None:
+        """Tell the ledger of a call that will be made. Without a limit the call is made all the same."""
+        try:
+            await self._tell(intent, TRIES)
+        except Unpaid as error:
+            if self.limited:
+                await self._book(intent, 0)
+                raise
+            log.warning("paid_call_untold", call_id=intent.call_id, reason=error.reason)
+
+    async def _book(self, intent: PaidCall, micros: int) -> None:
+        """Put a call's cost in place of what was set aside for it, if the account can be reached."""
+        if not self.limited:
+            return
+        try:
+            await self._changed(lambda found: settled(found, intent.call_id, micros))
+        except Unpaid as error:
+            log.warning("paid_call_unsettled", call_id=intent.call_id, reason=error.reason)
+
     async def _settle(self, intent: PaidCall, state: str, cost: Cost) -> None:
         """Tell the outcome. A result that was paid for is not given up because the books are out of reach."""
         outcome = msgspec.structs.replace(
@@ -138,10 +160,11 @@ class Purse:
             input_tokens=cost.input_tokens,
             output_tokens=cost.output_tokens,
         )
+        await self._book(
+            intent, cost.micros or 0
+        )  # first: what the ledger settled would stay set aside for ever
         try:
             await self._tell(outcome, TRIES)
-            if self.limited:
-                await self._changed(lambda found: settled(found, intent.call_id, cost.micros or 0))
         except Unpaid as error:
             log.warning("paid_call_unsettled", call_id=intent.call_id, reason=error.reason)
 

@@ -65,7 +65,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
 def tariff(settings: Settings) -> Tariff:
     """Return what the settings say. The extractive writer, the site's own search and drawn title cards cost nothing."""
     return Tariff(
-        model=settings.language_model != "extractive",
+        model=settings.writer != "extractive",
         search=settings.search != "site",
         images=bool(settings.image_model),
         input_tokens=settings.price_input_tokens,

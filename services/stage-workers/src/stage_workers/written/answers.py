@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -95,7 +95,16 @@ def _known_hosts(task: Task[Any]) -> frozenset[str] | None:
             said = [task.request, task.prompts, task.passage]
         case _:
             return None
-    return hosts(msgspec.json.encode([said, [source.url for source in task.sources]]).decode())
+    return hosts("\n".join(_strings(msgspec.to_builtins([said, [source.url for source in task.sources]]))))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield all text in a value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
 
 
 def _leading_nowhere(value: Any, known: frozenset[str]) -> Any:
