@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -200,6 +201,28 @@ async def test_a_handler_that_is_cancelled_gets_its_messages_again_at_once(nats_
     taker = Taker()
     async with pulling(nats_url, taker):
         await taker.until(1, seconds=1)
+
+
+async def test_the_loop_ends_though_its_handler_swallows_the_cancellation(nats_url: str) -> None:
+    begun = asyncio.Event()
+
+    async def handle(messages: list[Msg]) -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        for message in messages:
+            await message.ack()
+
+    client = await connect(nats_url, "test")
+    await ensure_stream(client.jetstream(), STREAM)
+    task = asyncio.create_task(pull(client.jetstream(), "WORK", "worker", lambda: 256, handle))
+    await client.jetstream().publish("work.a", b"1")
+    await begun.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=10)
+    await client.close()
+    assert done
+    assert task.cancelled()
 
 
 async def test_a_consumer_that_is_gone_is_an_error_without_recovery(nats_url: str) -> None:

@@ -125,7 +125,7 @@ async def _probe(url: str, name: str) -> None:
     except (OSError, NatsError, ValueError) as error:
         reason = reasons[-1] if reasons else error
         raise ServerUnreachable("NATS_URL", str(reason) or type(reason).__name__) from error
-    await _close(client)
+    await asyncio.shield(asyncio.gather(client.close(), return_exceptions=True))  # whoever stops waiting
 
 
 async def _open(url: str, **settings: Any) -> Client:
@@ -140,14 +140,9 @@ async def _open(url: str, **settings: Any) -> Client:
             with contextlib.suppress(Exception):  # what stopped it is raised below
                 await asyncio.wait_for(connecting, SETTLE_SECONDS)
         finally:
-            await _close(client)
+            await asyncio.shield(asyncio.gather(client.close(), return_exceptions=True))
         raise
     return client
-
-
-async def _close(client: Client) -> None:
-    """Close a client, also when nobody waits for the end of it; one that never tried an address may refuse."""
-    await asyncio.shield(asyncio.gather(client.close(), return_exceptions=True))
 
 
 def faststream_broker(url: str, name: str, on_closed: Callable[[], None]) -> NatsBroker:

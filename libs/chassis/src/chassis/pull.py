@@ -122,6 +122,8 @@ async def _first(*events: asyncio.Event) -> None:
 async def _hand_over(handle: Handler, messages: list[Msg]) -> None:
     try:
         await handle(messages)
+        if (task := asyncio.current_task()) and task.cancelling():  # swallowed, as Python 3.11's wait_for may
+            raise asyncio.CancelledError  # noqa: TRY301  its messages are given back below
     except asyncio.CancelledError:
         await give_back(messages)
         raise
