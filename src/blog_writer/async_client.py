@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -109,7 +108,7 @@ class AsyncClient:
 
     async def article(self, job_id: str, kind: str = "html") -> str:
         """Return a completed job's article, as ``html`` or ``markdown``."""
-        with self._problems():
+        with wire.problems(self.url):
             headers = {"accept": wire.ARTICLE_KINDS[kind]}
             answer = await self._http.get(f"/jobs/{job_id}/article", headers=headers)
             return answer.raise_for_status().text
@@ -121,7 +120,7 @@ class AsyncClient:
 
     async def download(self, url: str) -> bytes:
         """Return a stored file's bytes."""
-        with self._problems():
+        with wire.problems(self.url):
             return (await self._http.get(url)).raise_for_status().content
 
     async def events(self, job_id: str, after: int = 0, limit: int = 500) -> wire.EventPage:
@@ -164,7 +163,7 @@ class AsyncClient:
     async def _events(self, path: str, lines: wire.EventLines) -> AsyncIterator[Json]:
         lines.begin()
         headers = wire.stream_headers(lines.last)
-        with self._problems():
+        with wire.problems(self.url):
             async with self._http.stream("GET", path, headers=headers) as response:
                 if response.is_error:
                     await response.aread()
@@ -175,14 +174,5 @@ class AsyncClient:
                         yield event
 
     async def _json(self, method: str, path: str, **options: Any) -> Any:
-        with self._problems():
+        with wire.problems(self.url):
             return (await self._http.request(method, path, **options)).raise_for_status().json()
-
-    @contextmanager
-    def _problems(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.HTTPStatusError as error:
-            raise wire.refusal(error.response) from error
-        except httpx.TransportError as error:
-            raise GatewayUnreachable(self.url, str(error) or type(error).__name__) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -96,7 +95,7 @@ class Client:
 
     def article(self, job_id: str, kind: str = "html") -> str:
         """Return a completed job's article, as ``html`` or ``markdown``."""
-        with self._problems():
+        with wire.problems(self.url):
             headers = {"accept": wire.ARTICLE_KINDS[kind]}
             return self._http.get(f"/jobs/{job_id}/article", headers=headers).raise_for_status().text
 
@@ -123,7 +122,7 @@ class Client:
 
     def download(self, url: str) -> bytes:
         """Return a stored file's bytes."""
-        with self._problems():
+        with wire.problems(self.url):
             return self._http.get(url).raise_for_status().content
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> wire.EventPage:
@@ -166,7 +165,7 @@ class Client:
     def _events(self, path: str, lines: wire.EventLines) -> Iterator[Json]:
         lines.begin()
         headers = wire.stream_headers(lines.last)
-        with self._problems(), self._http.stream("GET", path, headers=headers) as response:
+        with wire.problems(self.url), self._http.stream("GET", path, headers=headers) as response:
             if response.is_error:
                 response.read()
                 response.raise_for_status()
@@ -176,14 +175,5 @@ class Client:
                     yield event
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
-        with self._problems():
+        with wire.problems(self.url):
             return self._http.request(method, path, **options).raise_for_status().json()
-
-    @contextmanager
-    def _problems(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.HTTPStatusError as error:
-            raise wire.refusal(error.response) from error
-        except httpx.TransportError as error:
-            raise GatewayUnreachable(self.url, str(error) or type(error).__name__) from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict
 
 import httpx
 import msgspec
 
-from blog_writer.errors import RequestRefused
+from blog_writer.errors import GatewayUnreachable, RequestRefused
 from contracts.events import TERMINAL_EVENTS
 from contracts.jobs import TERMINAL_STATES, ArticleRequest
 
@@ -148,6 +149,17 @@ def refusal(response: httpx.Response) -> RequestRefused:
         problem = {}
     detail = problem.get("detail") or problem.get("title") or response.reason_phrase
     return RequestRefused(response.status_code, problem.get("code", "unknown"), detail)
+
+
+@contextmanager
+def problems(url: str) -> Iterator[None]:
+    """Raise RequestRefused or GatewayUnreachable in place of what an HTTP client of the gateway raises."""
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        raise refusal(error.response) from error
+    except httpx.TransportError as error:
+        raise GatewayUnreachable(url, str(error) or type(error).__name__) from error
 
 
 def pause(failures: int) -> float:

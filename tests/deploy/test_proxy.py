@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from tests.running_service import running
 
 import gateway.service
 import gateway.settings
@@ -75,22 +75,6 @@ def nginx(program: str, folder: Path, gateways: list[int]) -> Iterator[tuple[int
     raise AssertionError("nginx found no port")
 
 
-@asynccontextmanager
-async def running(run: Any, settings: Any) -> AsyncIterator[None]:
-    ready, stop = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(run(settings, ready, stop))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if task.done():
-        await task
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, SECONDS)
-
-
 class Site:
     """Two gateways behind the proxy."""
 
@@ -113,7 +97,7 @@ async def site(
     (tmp_path / "nginx").mkdir()
     async with AsyncExitStack() as stack:
         chosen = orchestrator.settings.Settings(database_url=database_url, nats_url=nats_url)
-        await stack.enter_async_context(running(orchestrator.service.run, chosen))
+        await stack.enter_async_context(running(orchestrator.service.run, chosen, SECONDS))
         gateways = []
         for _ in range(2):
             ports.append(free_port())
@@ -124,7 +108,7 @@ async def site(
                 port=ports[-1],
             )
             own = await stack.enter_async_context(AsyncExitStack())
-            await own.enter_async_context(running(gateway.service.run, settings))
+            await own.enter_async_context(running(gateway.service.run, settings, SECONDS))
             gateways.append(own)
         port, log = stack.enter_context(nginx(program, tmp_path / "nginx", ports))
         http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, trust_env=False)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.fake_environment import environment
 
 from blog_writer import demo
 from blog_writer.cli import console
@@ -66,17 +67,6 @@ async def test_an_article_comes_from_a_searched_web_after_a_round_that_failed(wr
     hosts = Counter(urlsplit(citation["url"]).netloc for citation in citations)
     assert len(hosts) >= 4
     assert max(hosts.values()) <= len(citations) / 2
-
-
-def environment(model: str, web: str) -> dict[str, str]:
-    return {
-        "BLOG_WRITER_LANGUAGE_MODEL": "openai-compatible",
-        "BLOG_WRITER_MODEL": "fake-writer",
-        "BLOG_WRITER_MODEL_URL": f"{model}/v1",
-        "BLOG_WRITER_MODEL_KEY": "fake-key",
-        "BLOG_WRITER_SEARCH": "searxng",
-        "BLOG_WRITER_SEARCH_URL": web,
-    }
 
 
 async def test_after_a_kill_in_the_seventeenth_search_no_other_search_is_repeated(

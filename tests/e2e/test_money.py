@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from tests.fake_environment import environment
 
 from blog_writer.fake_model import serve_fake_model
 from blog_writer.fake_web import serve_fake_web
@@ -16,19 +17,11 @@ SEARCH = 0.01
 LIMIT = 0.125
 
 
-def environment(model: str, web: str, **more: str) -> dict[str, str]:
-    return {
-        "BLOG_WRITER_LANGUAGE_MODEL": "openai-compatible",
-        "BLOG_WRITER_MODEL": "fake-writer",
-        "BLOG_WRITER_MODEL_URL": f"{model}/v1",
-        "BLOG_WRITER_MODEL_KEY": "fake-key",
-        "BLOG_WRITER_SEARCH": "searxng",
-        "BLOG_WRITER_SEARCH_URL": web,
-        "BLOG_WRITER_PRICE_INPUT_TOKENS": "0.05",
-        "BLOG_WRITER_PRICE_OUTPUT_TOKENS": "0.2",
-        "BLOG_WRITER_PRICE_SEARCH": str(SEARCH),
-        **more,
-    }
+PRICES = {
+    "BLOG_WRITER_PRICE_INPUT_TOKENS": "0.05",
+    "BLOG_WRITER_PRICE_OUTPUT_TOKENS": "0.2",
+    "BLOG_WRITER_PRICE_SEARCH": str(SEARCH),
+}
 
 
 async def test_a_job_stops_before_its_limit_and_goes_on_with_a_higher_one_without_paying_again(
@@ -36,7 +29,7 @@ async def test_a_job_stops_before_its_limit_and_goes_on_with_a_higher_one_withou
 ) -> None:
     async with serve_fake_model() as model, serve_fake_web() as web:
         more = {"BLOG_WRITER_MAX_COST_USD": str(LIMIT)}
-        own_system.environment |= environment(model.url, web.search.url, **more)
+        own_system.environment |= environment(model.url, web.search.url, **{**PRICES, **more})
         own_system.start()
         job_id = own_system.submit(primary_keyword="energy efficiency", company_url=site)
         failed = await asyncio.to_thread(own_system.wait_for, job_id, "completed", "failed")
@@ -71,7 +64,9 @@ async def test_a_job_stops_before_its_limit_and_goes_on_with_a_higher_one_withou
 
 async def test_a_limit_without_prices_is_refused_before_anything_is_asked(own_system: Any, site: str) -> None:
     async with serve_fake_model() as model, serve_fake_web() as web:
-        own_system.environment |= environment(model.url, web.search.url, BLOG_WRITER_PRICE_SEARCH="")
+        own_system.environment |= environment(
+            model.url, web.search.url, **{**PRICES, "BLOG_WRITER_PRICE_SEARCH": ""}
+        )
         own_system.start()
         job_id = own_system.submit(primary_keyword="energy efficiency", company_url=site, max_cost_usd=1)
         failed = await asyncio.to_thread(own_system.wait_for, job_id, "completed", "failed")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import nats
 import pytest
+from tests.running_service import running
 
 import gateway.service
 import gateway.settings
@@ -128,22 +129,6 @@ class Place:
         self.urls, self.nats_url, self.hook, self.sink, self.workers = urls, nats_url, hook, sink, workers
 
 
-@asynccontextmanager
-async def service(run: Any, settings: Any) -> AsyncIterator[None]:
-    ready, stop = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(run(settings, ready, stop))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if task.done():
-        await task
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, PATIENCE)
-
-
 @pytest.fixture
 async def place(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterator[Place]:
     """An orchestrator, a notifier, workers and two gateways."""
@@ -154,11 +139,11 @@ async def place(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterat
         start = stack.enter_async_context
         sink, workers = Sink(), Workers()
         hook = await start(sink.listening())
-        await start(service(orchestrator.service.run, orchestrator.settings.Settings(**common)))
+        await start(running(orchestrator.service.run, orchestrator.settings.Settings(**common), PATIENCE))
         posting = notifier.settings.Settings(
             **common, webhook_secret=(SECRET,), allow_private_networks=("127.0.0.0/8",)
         )
-        await start(service(notifier.service.run, posting))
+        await start(running(notifier.service.run, posting, PATIENCE))
         for port in ports:
             settings = gateway.settings.Settings(
                 **common,
@@ -166,7 +151,7 @@ async def place(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterat
                 port=port,
                 allow_private_networks=("127.0.0.0/8",),
             )
-            await start(service(gateway.service.run, settings))
+            await start(running(gateway.service.run, settings, PATIENCE))
         await start(workers.at_work(nats_url))
         yield Place([f"http://127.0.0.1:{port}" for port in ports], nats_url, hook, sink, workers)
 

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from tests.running_service import running
 
 import gateway.service
 import gateway.settings
@@ -19,22 +20,6 @@ import orchestrator.service
 import orchestrator.settings
 from blog_writer.embedded.child import free_port
 from blog_writer.migrations import migrate_all
-
-
-@asynccontextmanager
-async def running(run: Any, settings: Any) -> AsyncIterator[None]:
-    ready, stop = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(run(settings, ready, stop))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if task.done():
-        await task
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 20)
 
 
 class Door:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
+from tests.running_service import running
 
 import notifier.service
 import notifier.settings
@@ -60,17 +61,9 @@ async def notifying(door: Any, **changes: Any) -> AsyncIterator[None]:
         "webhook_retry_seconds": (0, 600),
         "allow_private_networks": LOCAL,
     }
-    ready, stop = asyncio.Event(), asyncio.Event()
     settings = notifier.settings.Settings(**{**values, **changes})
-    task = asyncio.create_task(notifier.service.run(settings, ready, stop))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    try:
+    async with running(notifier.service.run, settings, 30):
         yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 30)
 
 
 async def shown(door: Any, job_id: str, *statuses: str) -> list[dict[str, Any]]:

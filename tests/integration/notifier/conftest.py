@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from nats.js import JetStreamContext
 from standardwebhooks import Webhook
+from tests.running_service import running
 
 from chassis.broker import Outgoing, Publisher, connect, ensure_stream
 from chassis.migrate import migrate
@@ -233,18 +234,4 @@ def settings(database_url: str, nats_url: str) -> Settings:
 @pytest.fixture
 def notifying(settings: Settings) -> Callable[..., AbstractAsyncContextManager[None]]:
     """Run the notifier, with some settings changed if need be."""
-    return lambda **changes: _notifying(msgspec.structs.replace(settings, **changes))
-
-
-@asynccontextmanager
-async def _notifying(settings: Settings) -> AsyncIterator[None]:
-    ready, stop = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(run(settings, ready, stop))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    try:
-        yield
-    finally:
-        waiting.cancel()
-        stop.set()
-        await task
+    return lambda **changes: running(run, msgspec.structs.replace(settings, **changes), None)

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from tests.running_service import running
 
 from chassis import database
 from chassis.broker import connect
@@ -65,19 +66,9 @@ class Bench:
 
     @asynccontextmanager
     async def orchestrator(self, **settings: Any) -> AsyncIterator[None]:
-        ready, stop = asyncio.Event(), asyncio.Event()
         chosen = Settings(database_url=self.database_url, nats_url=self.nats_url, **settings)
-        task = asyncio.create_task(service.run(chosen, ready, stop))
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            waiting.cancel()
-            await task
-        try:
+        async with running(service.run, chosen, None):
             yield
-        finally:
-            stop.set()
-            await task
 
     @asynccontextmanager
     async def workers(self, script: Script = succeed) -> AsyncIterator[None]:
