@@ -130,8 +130,12 @@ class Place:
 
 
 @pytest.fixture
-async def place(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterator[Place]:
-    """An orchestrator, a notifier, workers and two gateways."""
+async def place(
+    database_url: str, nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    """An orchestrator, a notifier, workers and two gateways, which here have time to wait for a busy disk."""
+    monkeypatch.setattr("gateway.service.COMMAND_SECONDS", PATIENCE)
+    monkeypatch.setattr("gateway.store.COMMAND_SECONDS", PATIENCE)
     await migrate_all(database_url)
     common = {"database_url": database_url, "nats_url": nats_url}
     ports = [free_port(), free_port()]

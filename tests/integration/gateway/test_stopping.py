@@ -42,7 +42,7 @@ async def release_later(door: Any, transaction: Any) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", door.port)
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):
                 break
             writer.close()
             await asyncio.gather(writer.wait_closed(), return_exceptions=True)
